@@ -1,0 +1,84 @@
+# Every command of the project. It asks for no more than make (3.81 will do), sh and Python 3.11;
+# `demo`, `test` and the others make the environment they need.
+
+# Plain assignments: of these general names, one that happens to be in the environment says nothing.
+ARGS =
+CHECKS =
+PROFILE = dev
+STORE =
+TO = landing
+
+# The first of these that can be used; the python3 of macOS and of older Linuxes is too old.
+CAN_BE_USED := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c '$(CAN_BE_USED)' 2>/dev/null && echo $$python && break; done)
+NO_PYTHON := ashore needs Python 3.11 or newer with its venv module (Debian: python3-venv): \
+	install it, or name it: make PYTHON=/path/to/python3
+
+# Poetry is always the private one, even where another is installed: it comes with the plugin that
+# lets it work behind a package mirror, so there is one way to install and not two to keep working.
+# The index is asked of pip at run time, so that no machine's mirror is ever written down.
+POETRY := POETRY_PYPI_MIRROR_URL="$${POETRY_PYPI_MIRROR_URL:-$$(.poetry/bin/python scripts/pip_index.py)}" \
+	.poetry/bin/poetry
+export POETRY_VIRTUALENVS_CREATE := true
+export POETRY_VIRTUALENVS_IN_PROJECT := true
+export POETRY_VIRTUALENVS_USE_POETRY_PYTHON := true
+# Poetry would install into an environment that happens to be active.
+unexport VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # asdf may install the very Python that the environment is made with
+.PHONY: help setup demo run test test-unit lint format bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: tools .venv/.ready ## Install everything: .venv and, where asdf is present, .tool-versions
+	@echo 'Ready. Next: make demo'
+
+demo: .venv/.ready ## See a day land, be verified, be killed and resumed (STORE=s3: a local S3)
+	@.venv/bin/python scripts/demo.py $(if $(STORE),--store $(STORE))
+
+run: .venv/.ready ## Land today in landing/ or TO=s3://bucket/prefix (PROFILE=dev, ARGS=--help)
+	@$(if $(filter s3://%,$(TO)),AWS_PROFILE='$(PROFILE)') .venv/bin/ashore extract --to '$(TO)' $(ARGS)
+
+test: .venv/.ready ## Run all tests (ARGS="-k landing" narrows them)
+	@.venv/bin/pytest $(ARGS)
+
+test-unit: .venv/.ready ## Run the tests that need no server and take no time
+	@.venv/bin/pytest -m 'not slow and not s3' src/tests/unit $(ARGS)
+
+lint: .venv/.ready ## Run every checker, or only those of CHECKS="style types shell lock"
+	@sh scripts/lint.sh $(CHECKS)
+
+format: .venv/.ready ## Bring the Python code into form
+	@.venv/bin/ruff format
+	@.venv/bin/ruff check --fix
+
+bench: .venv/.ready ## Measure overhead and memory (ARGS go to benchmarks/bench.py)
+	@.venv/bin/python benchmarks/bench.py $(ARGS)
+
+lock: .poetry/.ready ## Bring poetry.lock up to date with pyproject.toml (ARGS=--regenerate: all newest)
+	@$(POETRY) lock --no-interaction $(ARGS)
+
+clean: ## Remove environments and caches; landing/ is data and stays
+	rm -rf .venv .poetry .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -path ./landing -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: tools
+tools:
+	@sh scripts/tools.sh
+
+# pip and Poetry cannot tell make what they brought up to date: a file left last tells it.
+.venv/.ready: pyproject.toml poetry.lock .poetry/.ready
+	@echo 'Installing what poetry.lock says into .venv ...'
+	@$(POETRY) sync --with s3 --no-interaction
+	@touch $@
+
+.poetry/.ready: scripts/poetry-requirements.txt
+	@'$(PYTHON)' -c '$(CAN_BE_USED)' 2>/dev/null || { echo '$(NO_PYTHON)' >&2; exit 1; }
+	@echo 'Installing Poetry into .poetry ...'
+	@'$(PYTHON)' -m venv --clear .poetry
+	@.poetry/bin/pip install -qq --disable-pip-version-check -r scripts/poetry-requirements.txt
+	@touch $@

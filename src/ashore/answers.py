@@ -1,0 +1,269 @@
+"""What an answer is worth: acceptable, worth another try, or final. Pure: bytes in, verdict out."""
+
+import hashlib
+import json
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from ashore.catalog import Cursor, Endpoint, Expression, ForEach, PageNumbers, Source
+from ashore.errors import Violated
+from ashore.units import whole_number
+
+_LONGEST_INTEGER = 4000  # Python refuses to read integers of more than 4,300 digits
+_REDIRECTS = {301, 302, 303, 307, 308}
+_ALWAYS_AGAIN = {408, 425, 429}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a complete answer, or ``problem`` says why there is none."""
+
+    status: int | None = None
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    link: str | None = None
+    problem: str | None = None
+    too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one acceptable body says: small, so that it can be kept while the body waits on disk."""
+
+    records: int
+    total: int | None = None
+    pages: int | None = None
+    following: str | None = None
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each endpoint that follows from this one: the values that it is asked for."""
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """For each endpoint that follows: why some values cannot be asked for."""
+    keys: "array[int]" = field(default_factory=lambda: array("Q"), repr=False)
+    """64 bits of a hash of each record's key, where the endpoint expects unique keys."""
+    keyless: int = 0
+
+
+class Worth(Enum):
+    """What to do about an answer that is not acceptable."""
+
+    AGAIN = "try again"
+    FINAL = "this request is lost for good"
+    SOURCE = "the whole source refuses"
+    VIOLATED = "look at the data"
+    ELSEWHERE = "follow the redirect"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an answer is not acceptable, and what to do about it."""
+
+    worth: Worth
+    reason: str
+    status: int | None = None
+    counts_for_breaker: bool = False
+
+
+class NotJson(ValueError):
+    """A body that is no JSON text (RFC 8259) in UTF-8."""
+
+
+class ErrorAnswer(ValueError):
+    """A body in which the source's ``error`` expression finds something."""
+
+
+class _ExactFloat(float):
+    """A number that remembers how the JSON wrote it."""
+
+    literal: str
+
+    def __new__(cls, literal: str) -> "_ExactFloat":
+        number = super().__new__(cls, literal)
+        number.literal = literal
+        return number
+
+
+def judge(source: Source, endpoint: Endpoint, answer: Answer) -> Page | Refused:
+    """Return what an answer's body says, or why it is not acceptable."""
+    status = answer.status
+    if answer.too_large:
+        return Refused(Worth.FINAL, answer.problem or "the body is too large", status)
+    if status is None or (status == 200 and answer.problem):
+        return Refused(Worth.AGAIN, answer.problem or "no answer", None, counts_for_breaker=True)
+    if status != 200:
+        return _judge_status(source, status, answer)
+    try:
+        return examine(source, endpoint, answer.body, answer.link)
+    except NotJson as error:
+        return Refused(Worth.AGAIN, str(error), status)
+    except ErrorAnswer as error:
+        return Refused(Worth.AGAIN if source.retry.errors else Worth.FINAL, str(error), status)
+    except Violated as error:
+        return Refused(Worth.VIOLATED, str(error), status)
+
+
+def _judge_status(source: Source, status: int, answer: Answer) -> Refused:
+    reason = f"HTTP {status}"
+    server = status == 429 or status >= 500
+    if status in _REDIRECTS:
+        return Refused(Worth.ELSEWHERE, f"{reason} to another place", status)
+    if server or status in _ALWAYS_AGAIN:
+        return Refused(Worth.AGAIN, reason, status, counts_for_breaker=server)
+    if status != 401 and status in source.retry.statuses and not _is_json(answer.body):
+        return Refused(Worth.AGAIN, f"{reason}, not JSON", status)
+    if status in {401, 403}:
+        return Refused(Worth.SOURCE, f"{reason}: the source refuses", status)
+    return Refused(Worth.FINAL, reason, status)
+
+
+def examine(source: Source, endpoint: Endpoint, body: bytes, link: str | None = None) -> Page:
+    """Return what a body says by the endpoint's rules.
+
+    Raises:
+        NotJson: when it is no JSON.
+        ErrorAnswer: when it is one of the source's error answers.
+        Violated: when its shape is unknown: no records, no total, no number of pages.
+    """
+    children = source.children(endpoint.name)
+    document = parse(body, exact=bool(children) or isinstance(endpoint.paging, Cursor))
+    found = source.error.find(document) if source.error else None
+    if _is_something(found):
+        raise ErrorAnswer(f"an error answer: {json.dumps(found, default=str)[:200]}")
+    total = _number(endpoint.total, document, "total") if endpoint.total else None
+    records = _records(endpoint, document, total)
+    selected = {
+        child.name: _values(child.for_each, document, records)
+        for child in children
+        if child.for_each
+    }
+    keys, keyless = _keys(endpoint, records)
+    paging = endpoint.paging
+    return Page(
+        records=len(records),
+        total=total,
+        pages=_number(paging.pages, document, "pages") if isinstance(paging, PageNumbers) else None,
+        following=_token(paging, document) if isinstance(paging, Cursor) else link,
+        values={name: values for name, (values, _) in selected.items()},
+        unfit={name: problem for name, (_, problem) in selected.items() if problem},
+        keys=keys,
+        keyless=keyless,
+    )
+
+
+def parse(body: bytes, *, exact: bool = False) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a parsed copy of a body; the body itself is what lands.
+
+    A byte order mark, NaN, repeated keys and integers of any length are let through. With
+    ``exact``, numbers with a fraction or an exponent remember how they were written.
+
+    Raises:
+        NotJson: when the body is no JSON text in UTF-8, or nested too deep to be read.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        numbers: dict[str, Any] = {"parse_float": _ExactFloat} if exact else {}
+        try:
+            return json.loads(text, **numbers)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:
+            return json.loads(text, parse_int=_long_integer, **numbers)
+    except UnicodeDecodeError as error:
+        raise NotJson(f"the body is not UTF-8 (byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        what = "the body is not JSON" if text.strip() else "the body is empty"
+        raise NotJson(f"{what} (character {error.pos} of {len(text)})") from error
+    except RecursionError as error:
+        raise NotJson("the body is nested too deep to be read as JSON") from error
+
+
+def _long_integer(text: str) -> int | float:
+    return int(text) if len(text) <= _LONGEST_INTEGER else _ExactFloat(text)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        parse(body)
+    except NotJson:
+        return False
+    return True
+
+
+def _number(expression: Expression, document: object, what: str) -> int:
+    found = expression.find(document)
+    number = whole_number(found)
+    if number is None:
+        shown = json.dumps(found, default=str)[:60]
+        raise Violated(f"unknown shape: {what} = {expression} finds {shown}, which is no number")
+    return number
+
+
+def _is_something(found: object) -> bool:
+    """Tell what JMESPath takes for true: 0 is, though Python takes it for false."""
+    return not (found is None or found is False or found in ("", [], {}))
+
+
+def _records(endpoint: Endpoint, document: object, total: int | None) -> list[Any]:
+    if endpoint.records is None:
+        return document if isinstance(document, list) else [document]
+    found = endpoint.records.find(document)
+    if isinstance(found, list):
+        return found
+    if total == 0:
+        return []
+    raise Violated(f"unknown shape: records = {endpoint.records} finds no list")
+
+
+def _values(for_each: ForEach, document: object, records: list[Any]) -> tuple[tuple[str, ...], str]:
+    """The values that select finds, and what is wrong with those that cannot be asked for."""
+    found = for_each.select.find(document)
+    if found is None and not records:
+        return (), ""
+    if not isinstance(found, list):
+        return (), f"for_each.select = {for_each.select} finds no list"
+    written = [_written(value) for value in found]
+    pairs = zip(found, written, strict=True)
+    unfit = [json.dumps(value, default=str)[:60] for value, text in pairs if text is None]
+    problem = f"{len(unfit)} values cannot stand in a URL, the first is {unfit[0]}" if unfit else ""
+    return tuple(text for text in written if text is not None), problem
+
+
+def _written(value: object) -> str | None:
+    """A value as the JSON writes it, or None where no request can be made of it."""
+    if isinstance(value, _ExactFloat):
+        return value.literal
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = value if isinstance(value, str) else json.dumps(value)
+    fit = text not in {"", ".", ".."} and not any("\ud800" <= c <= "\udfff" for c in text)
+    return text if fit else None
+
+
+def _token(paging: Cursor, document: object) -> str | None:
+    found = paging.next.find(document)
+    if found is None or found is False or found == "":
+        return None
+    token = _written(found) if isinstance(found, int | float) else found
+    if not isinstance(token, str):
+        raise Violated(f"unknown shape: next = {paging.next} finds neither a token nor an end")
+    return token
+
+
+def _keys(endpoint: Endpoint, records: list[Any]) -> "tuple[array[int], int]":
+    keys, keyless = array("Q"), 0
+    if not endpoint.expect.unique_key or endpoint.key is None:
+        return keys, keyless
+    for record in records:
+        values = [expression.find(record) for expression in endpoint.key]
+        if any(value is None for value in values):
+            keyless += 1
+        else:
+            keys.append(_hash(values))
+    return keys, keyless
+
+
+def _hash(values: list[Any]) -> int:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,182 @@
+"""The one place that sends: a URL goes out, an answer comes back, its body exactly as it was sent."""
+
+import datetime as dt
+import io
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+from requests.utils import get_environ_proxies, parse_header_links
+from urllib3.exceptions import HTTPError
+
+from ashore import __version__, urls
+from ashore.answers import Answer
+from ashore.catalog import Source
+from ashore.connections import Watchdog, WatchedAdapter
+from ashore.decoding import BrokenBody, TooLarge, decoder_of
+from ashore.redaction import auth_headers
+
+_KEPT = ("etag", "last-modified", "content-type", "date", "retry-after", "location")
+_PIECE = 65_536
+_LATE = "the answer took longer than it may"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that was sent, and what came of it."""
+
+    answer: Answer
+    sent_at: dt.datetime
+    seconds: float
+
+
+class Sender:
+    """Sends the requests of one source, with one session for each thread."""
+
+    def __init__(
+        self,
+        source: Source,
+        secret: str | None,
+        turn: Callable[[], bool],
+        until: float,
+    ) -> None:
+        """Send to a source; ``turn`` waits for leave to send, ``until`` is the run's deadline."""
+        self._source = source
+        self._secret = secret
+        self._turn = turn
+        self._until = until
+        self._threads = threading.local()
+        self._watchdog = Watchdog()
+
+    def send(self, url: str) -> Exchange | None:
+        """Send one request when its turn comes; None when there are no turns any more.
+
+        The secret joins here and nowhere else. Redirects are not followed.
+
+        Raises:
+            Incomplete: when a limit is used up.
+        """
+        session = self._session()
+        auth = self._source.auth
+        if auth and auth.param and self._secret:
+            url = urls.with_params(url, {auth.param: self._secret})
+        if not self._turn():
+            return None
+        sent_at, began = dt.datetime.now(dt.UTC), time.monotonic()
+        until = min(self._until, began + self._source.timeout.total)
+        with self._watchdog.watching(until) as watched:
+            answer = self._exchange(session, url, until)
+        if watched.was_cut or time.monotonic() > until:
+            # Where the end of the connection ends the body, what was cut looks whole.
+            answer = Answer(problem=_LATE)
+        return Exchange(answer, sent_at, time.monotonic() - began)
+
+    def cut(self) -> None:
+        """Cut what is under way: its answers are not waited for any longer."""
+        self._watchdog.cut_all()
+
+    def close(self) -> None:
+        """Let go of what watches over the requests; nothing may be sent afterwards."""
+        self._watchdog.end()
+
+    def _exchange(self, session: requests.Session, url: str, until: float) -> Answer:
+        timeout = self._source.timeout
+        left = max(until - time.monotonic(), 0.001)
+        try:
+            with session.get(
+                url,
+                stream=True,
+                allow_redirects=False,
+                timeout=(min(timeout.connect, left), min(timeout.read, left)),
+            ) as response:
+                return self._receive(response, until)
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+            return Answer(problem=_told(error))
+
+    def _receive(self, response: requests.Response, until: float) -> Answer:
+        headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
+        link, body, problem, too_large = _next_link(response), b"", None, False
+        try:
+            body = self._read(response, until)
+        except TooLarge:
+            problem, too_large = f"the body is larger than max_body = {self._source.max_body}", True
+        except (requests.RequestException, HTTPError, OSError, BrokenBody, TimeoutError) as error:
+            problem = _told(error)
+        return Answer(response.status_code, body, headers, link, problem, too_large)
+
+    def _read(self, response: requests.Response, until: float) -> bytes:
+        cap, sent, body = self._source.max_body, 0, io.BytesIO()
+        decoder = decoder_of(response.headers.get("content-encoding"), cap)
+        # read1 gives what is there: a server that drips cannot hold a thread beyond its deadline.
+        while piece := response.raw.read1(_PIECE, decode_content=False):
+            sent += len(piece)
+            if time.monotonic() > until:
+                raise TimeoutError(_LATE)
+            body.write(decoder.feed(piece))
+            if max(sent, body.tell()) > cap:
+                raise TooLarge
+        decoder.finish()
+        return body.getvalue()
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._threads, "session", None)
+        if session is None:
+            session = self._threads.session = self._new_session()
+        return session
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        # The environment is asked once, and never for a user and password of ~/.netrc.
+        session.trust_env = False
+        session.proxies = get_environ_proxies(self._source.base_url)
+        session.verify = (
+            os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        )
+        # No request may depend on the cookies of an earlier one.
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, WatchedAdapter(pool_connections=1, pool_maxsize=1))
+        session.headers.update(
+            {"User-Agent": f"ashore/{__version__}", "Accept": "application/json, */*;q=0.5"}
+        )
+        session.headers.update(self._source.headers)
+        session.headers.update({"Accept-Encoding": "gzip, deflate"})
+        session.headers.update(auth_headers(self._source.auth, self._secret))
+        return session
+
+
+def _next_link(response: requests.Response) -> str | None:
+    """The target of ``rel="next"`` in the header ``Link`` (RFC 8288), or None."""
+    for link in parse_header_links(response.headers.get("link", "")):
+        if "next" in link.get("rel", "").lower().split():
+            return link.get("url")
+    return None
+
+
+def _told(error: BaseException) -> str:
+    """What happened, in words that hold no URL."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "no connection within timeout.connect"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS connection failed"
+    names = f"{type(error).__name__} {error}"
+    for sign, words in _SIGNS.items():
+        if sign in names:
+            return words
+    return f"no answer ({type(error).__name__})"
+
+
+_SIGNS = {
+    "NameResolution": "the host's name cannot be resolved",
+    "refused": "the connection was refused",
+    "imed out": "no byte within timeout.read",
+    "Timeout": "no byte within timeout.read",
+    "IncompleteRead": "the body was cut off",
+    "content coding": "the content coding is broken or cut off",
+    "reset": "the connection was reset",
+    "without response": "the connection was closed without an answer",
+}

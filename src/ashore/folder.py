@@ -1,0 +1,270 @@
+"""A folder as a location: every name appears at once and whole, and is never replaced."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shlex
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ashore.errors import LocationUnusable
+from ashore.spool import Spool
+from ashore.store import Body, Description, Entry, Metadata
+
+_PIECE = 2**20
+_STALE = 86_400.0  # seconds after which a temporary file belongs to a run that was killed
+_TAKEN = errno.EEXIST
+
+
+class Folder:
+    """A location in a folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        """Use a folder, which need not be there yet."""
+        self.root = str(root)
+        self.folds_case = False
+        self._root = root.absolute()
+        self._own = self._root / ".ashore"
+        self._known: set[Path] = set()
+        self._journals: dict[str, _Journal] = {}
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the folder, look whether it folds case, and clear what killed runs left behind."""
+        with self._usable(self._own):
+            temporary = self._own / "temporary"
+            temporary.mkdir(parents=True, exist_ok=True)
+            probe = temporary / f"probe-{uuid.uuid4().hex}"
+            probe.touch()
+            self.folds_case = probe.with_name(probe.name.upper()).exists()
+            probe.unlink()
+            for left in temporary.iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - left.stat().st_mtime > _STALE:
+                        left.unlink()
+
+    def create(self, path: str, body: Body, metadata: Metadata | None = None) -> bool:
+        """Write aside, make it last, then link: whoever sees the name sees all of it."""
+        final = self._root / path
+        with self._usable(final), self._aside(body) as aside:
+            if metadata is not None:
+                self._journal(path).add(path, metadata)
+            self._make_folder(final.parent)
+            try:
+                os.link(aside, final)
+            except FileExistsError:
+                return False
+            return True
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's bytes, or None where there is none."""
+        with self._usable(self._root / path):
+            try:
+                return (self._root / path).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Yield a file's bytes in pieces of a mebibyte."""
+        with self._usable(self._root / path):
+            try:
+                file = (self._root / path).open("rb")
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            with file:
+                while piece := file.read(_PIECE):
+                    yield piece
+
+    def describe(self, path: str) -> Description | None:
+        """Read a file for its SHA-256, and find its metadata in the journals of all runs."""
+        with self._usable(self._root / path):
+            try:
+                with (self._root / path).open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                    size = file.tell()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return Description(size, sha256, self._journal(path).find(path, sha256))
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """Yield every file below a folder."""
+        top = self._root / prefix
+        with self._usable(top):
+            for folder, _, names in os.walk(top, onerror=_raise_unless_missing):
+                for name in names:
+                    file = Path(folder, name)
+                    yield Entry(file.relative_to(self._root).as_posix(), file.lstat().st_size)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the folders directly in a folder."""
+        with self._usable(self._root / prefix):
+            if not self._root.is_dir():
+                raise LocationUnusable(f"{self.root}: there is no such folder")
+            with contextlib.suppress(FileNotFoundError), os.scandir(self._root / prefix) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    if entry.is_dir():
+                        yield f"{prefix}{entry.name}/"
+
+    def read_version(self, path: str) -> tuple[bytes, str] | None:
+        """Return a file's bytes and their SHA-256, which is its version."""
+        body = self.read(path)
+        return None if body is None else (body, hashlib.sha256(body).hexdigest())
+
+    def replace(self, path: str, body: bytes, version: str | None) -> bool:
+        """Replace a file under a lock, if it is still the version that was read."""
+        whole = Body(body, len(body), "")
+        with self._usable(self._root / path), self._locked(), self._aside(whole) as aside:
+            current = self.read_version(path)
+            if (current[1] if current else None) != version:
+                return False
+            self._make_folder((self._root / path).parent)
+            aside.replace(self._root / path)
+            _sync_folder((self._root / path).parent)
+            return True
+
+    def settle(self, prefix: str) -> None:
+        """Make every folder below one, and those above it, last; their files did already."""
+        with self._usable(self._root / prefix):
+            for folder, _, _ in os.walk(self._root / prefix):
+                _sync_folder(Path(folder))
+            above = (self._root / prefix).parent
+            while above.is_relative_to(self._root):
+                _sync_folder(above)
+                above = above.parent
+
+    def how_to_move(self, path: str) -> str:
+        """Return the shell's command that moves a file out of the way."""
+        away = self._root / "_aside" / path
+        old, new = shlex.quote(str(self._root / path)), shlex.quote(str(away))
+        return f"mkdir -p {shlex.quote(str(away.parent))} && mv {old} {new}"
+
+    @contextlib.contextmanager
+    def _usable(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise LocationUnusable(f"{path}: {reason}") from error
+
+    @contextlib.contextmanager
+    def _aside(self, body: Body) -> Iterator[Path]:
+        """A temporary file that holds the body, on disk; gone at the end of the block."""
+        aside = self._own / "temporary" / uuid.uuid4().hex
+        try:
+            self._make_folder(aside.parent)
+            with aside.open("xb", buffering=0) as file:
+                _write(file.fileno(), body)
+                os.fsync(file.fileno())
+            yield aside
+        finally:
+            aside.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._make_folder(self._own)
+        with (self._own / "lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder not in self._known:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._known.add(folder)
+
+    def _journal(self, path: str) -> "_Journal":
+        day = "/".join(path.split("/")[1:3])
+        with self._lock:
+            if day not in self._journals:
+                self._journals[day] = _Journal(self._own / "metadata" / day)
+            return self._journals[day]
+
+
+class _Journal:
+    """The metadata of one day's files: a file for each run, a line for each object.
+
+    A line is written before its file gets its name, so that no file is ever without one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._own: int | None = None
+        self._read: dict[Path, int] = {}
+        self._found: Spool | None = None
+        self._lock = threading.Lock()
+
+    def add(self, path: str, metadata: Metadata) -> None:
+        line = json.dumps({"path": path, **metadata}, separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            if self._own is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                name = self._folder / f"{uuid.uuid4().hex}.jsonl"
+                self._own = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o666)
+            os.write(self._own, line)
+
+    def find(self, path: str, sha256: str) -> Metadata | None:
+        """Return what was noted for a file with just these bytes, or else for one of this name."""
+        with self._lock:
+            self._catch_up()
+            found = self._found
+            if found is None:
+                return None
+            exact: Metadata | None = found.get(f"{path}\n{sha256}")
+            return exact or found.get(path)
+
+    def _catch_up(self) -> None:
+        """Read what other runs, and this one, have written since the last time."""
+        if not self._folder.is_dir():
+            return
+        self._found = self._found or Spool()
+        for file in self._folder.glob("*.jsonl"):
+            begin = self._read.get(file, 0)
+            if file.stat().st_size == begin:
+                continue
+            with file.open("rb") as lines:
+                lines.seek(begin)
+                for line in lines:
+                    if line.endswith(b"\n"):
+                        begin += len(line)
+                        self._take(self._found, line)
+            self._read[file] = begin
+
+    @staticmethod
+    def _take(found: Spool, line: bytes) -> None:
+        try:
+            note: dict[str, Any] = json.loads(line)
+            path = note.pop("path")
+            found.put(f"{path}\n{note['sha256']}", note)
+            found.put(path, note)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return  # a line that a machine did not finish: its file, if any, has no metadata
+
+
+def _write(descriptor: int, body: Body) -> None:
+    if isinstance(body.content, bytes):
+        left = memoryview(body.content)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        return
+    with body.content.open("rb") as source:
+        while piece := source.read(_PIECE):
+            os.write(descriptor, piece)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -1,0 +1,173 @@
+"""What is known of each landed object: where it came from, when, how big, its SHA-256."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ashore.spool import Spool
+from ashore.store import Body, Metadata
+
+KEPT_HEADERS = ("etag", "last-modified", "content-type", "date")
+_LONGEST_HEADER = 100
+_LONGEST_URL = 600
+
+
+def timestamp(moment: dt.datetime) -> str:
+    """Write a moment as RFC 3339 in UTC, to the millisecond."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a body came: what its request and its answer were, besides the body itself."""
+
+    url: str
+    """As asked, without any secret."""
+    final_url: str | None
+    status: int
+    fetched_at: str
+    """When the request was sent, in UTC (RFC 3339)."""
+    duration_ms: int
+    attempts: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    link: str | None = None
+    """The next page, where only a header named it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One landed object."""
+
+    path: str
+    origin: Origin
+    bytes: int
+    sha256: str
+    records: int
+    total: int | None = None
+    adopted: bool = False
+
+    def line(self) -> dict[str, Any]:
+        """Return the receipt as a line of ``receipts.jsonl`` has it."""
+        origin = self.origin
+        line = {
+            "path": self.path,
+            "url": origin.url,
+            "status": origin.status,
+            "fetched_at": origin.fetched_at,
+            "duration_ms": origin.duration_ms,
+            "attempts": origin.attempts,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "records": self.records,
+            "adopted": self.adopted,
+            "headers": dict(origin.headers),
+        }
+        return line | ({"final_url": origin.final_url} if origin.final_url else {})
+
+    def metadata(self, run_id: str) -> Metadata:
+        """Return what the object itself carries, so that a later run can adopt it: under 2 KB.
+
+        S3 allows 2 KB of user metadata, in ASCII:
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+        """
+        origin = self.origin
+        notes: dict[str, Any] = {
+            "format": 1,
+            "run": run_id,
+            "fetched_at": origin.fetched_at,
+            "duration_ms": origin.duration_ms,
+            "status": origin.status,
+            "attempts": origin.attempts,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "url_sha256": url_sha256(origin.url),
+            "records": self.records,
+            "headers": {n: v for n, v in origin.headers.items() if len(v) <= _LONGEST_HEADER},
+        }
+        optional = {"total": self.total, "final_url": origin.final_url, "link": origin.link}
+        for name, value in optional.items():
+            if value is not None and len(json.dumps(value)) <= _LONGEST_URL:
+                notes[name] = value
+        return notes
+
+
+def url_sha256(url: str) -> str:
+    """Return the SHA-256 (hex) by which an object remembers the URL that was asked."""
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def adopted(path: str, url: str, notes: Metadata) -> Receipt:
+    """Return the receipt of an object that an earlier run, or another one, fetched.
+
+    Raises:
+        KeyError, TypeError, ValueError: when the metadata are not ashore's.
+    """
+    origin = Origin(
+        url=url,
+        final_url=notes.get("final_url"),
+        status=int(notes["status"]),
+        fetched_at=str(notes["fetched_at"]),
+        duration_ms=int(notes["duration_ms"]),
+        attempts=int(notes["attempts"]),
+        headers={str(name): str(value) for name, value in notes["headers"].items()},
+        link=notes.get("link"),
+    )
+    size, sha256 = int(notes["bytes"]), str(notes["sha256"])
+    records, total = int(notes["records"]), notes.get("total")
+    return Receipt(path, origin, size, sha256, records, total, adopted=True)
+
+
+class ReceiptBook:
+    """The receipts of a run, kept on disk, written out in the order of their paths."""
+
+    def __init__(self) -> None:
+        """Begin with an empty book."""
+        self._spool = Spool()
+        self.objects = 0
+        self.bytes = 0
+        self.adopted = 0
+
+    def add(self, receipt: Receipt) -> None:
+        """Keep a receipt; each path has one."""
+        self._spool.put(receipt.path, receipt.line())
+        self.objects += 1
+        self.bytes += receipt.bytes
+        self.adopted += receipt.adopted
+
+    def __contains__(self, path: str) -> bool:
+        """Tell whether there is a receipt for a path."""
+        return path in self._spool
+
+    def write(self, folder: Path) -> tuple[Body, Body]:
+        """Write ``receipts.jsonl`` and ``SHA256SUMS`` into a folder of this machine."""
+        receipts = _write(folder / "receipts.jsonl", self._lines())
+        sums = _write(folder / "SHA256SUMS", self._sums())
+        return receipts, sums
+
+    def close(self) -> None:
+        """Give the temporary file back."""
+        self._spool.close()
+
+    def _lines(self) -> Iterator[str]:
+        for _, line in self._spool.items():
+            yield json.dumps(line, sort_keys=True, ensure_ascii=False)
+
+    def _sums(self) -> Iterator[str]:
+        """Lines as ``sha256sum -c`` of GNU coreutils reads them, at the location's root."""
+        for path, line in self._spool.items():
+            yield f"{line['sha256']}  {path}"
+
+
+def _write(file: Path, lines: Iterator[str]) -> Body:
+    digest, size = hashlib.sha256(), 0
+    with file.open("wb") as out:
+        for line in lines:
+            data = f"{line}\n".encode("utf-8", "backslashreplace")
+            out.write(data)
+            digest.update(data)
+            size += len(data)
+    return Body(file, size, digest.hexdigest())

@@ -1,0 +1,70 @@
+"""Keep secrets out of everything that is written or shown."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, quote_plus
+
+from ashore.catalog import Auth, Source
+from ashore.errors import Misconfigured
+
+_SHORTEST = 8
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def secret_of(source: Source, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return a source's secret from the environment, or None for a source without one.
+
+    Raises:
+        Misconfigured: when it is unset, cannot be sent, or is too short to be told from data.
+    """
+    auth = source.auth
+    if auth is None:
+        return None
+    secret = environment.get(auth.variable, "")
+    place = f"{auth.variable} (the key of source {source.name})"
+    if not secret:
+        raise Misconfigured(f"{place} is not set; export {auth.variable}=... and run again")
+    if len(secret) < _SHORTEST:
+        raise Misconfigured(f"{place} has fewer than {_SHORTEST} characters; it cannot be a key")
+    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
+        raise Misconfigured(f"{place} holds blanks, line ends or characters that no header carries")
+    return secret
+
+
+def auth_headers(auth: Auth | None, secret: str | None) -> dict[str, str]:
+    """Return the headers that carry the secret, if it is a header that does."""
+    if auth is None or secret is None or auth.param is not None:
+        return {}
+    if auth.header is not None:
+        return {auth.header: secret}
+    return {"Authorization": f"Bearer {secret}"}
+
+
+class Redactor:
+    """Knows a secret in all its spellings."""
+
+    def __init__(self, secret: str | None) -> None:
+        """Watch over a secret, or over nothing."""
+        spellings = {secret, quote(secret, safe=""), quote_plus(secret)} if secret else set()
+        if secret:
+            escaped = json.dumps(secret)[1:-1]
+            spellings |= {escaped, escaped.replace("/", "\\/"), quote(secret)}
+        self._spellings = sorted((s for s in spellings if s), key=len, reverse=True)
+        self._bytes = [spelling.encode() for spelling in self._spellings]
+        joined = "|".join(re.escape(spelling) for spelling in self._spellings)
+        self._pattern = re.compile(joined, re.IGNORECASE) if joined else None
+
+    def clean(self, text: str) -> str:
+        """Return the text with ``***`` in place of the secret."""
+        return self._pattern.sub("***", text) if self._pattern else text
+
+    def leaks(self, body: bytes) -> bool:
+        """Tell whether a body holds the secret."""
+        return any(spelling in body for spelling in self._bytes)
+
+
+def printable(text: str) -> str:
+    """Return the text with control characters escaped: what an API sends may not steer a terminal."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

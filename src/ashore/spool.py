@@ -1,0 +1,69 @@
+"""A table on disk: what a run knows of a million objects costs no memory."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from ashore.errors import LocationUnusable
+
+
+class Spool:
+    """JSON documents by path, in a temporary file that goes away by itself.
+
+    Safe to use from several threads. Raises LocationUnusable where TMPDIR has no room.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        # An empty name is SQLite's for a private temporary database: https://sqlite.org/inmemorydb.html
+        self._table = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._lock = threading.Lock()
+        self._table.execute("PRAGMA journal_mode = OFF")
+        self._table.execute("PRAGMA synchronous = OFF")
+        self._table.execute("CREATE TABLE spool (path TEXT PRIMARY KEY, document TEXT) WITHOUT ROWID")
+
+    def put(self, path: str, document: Any = None) -> None:  # noqa: ANN401 - any JSON value
+        """Keep a document under a path, instead of one that was there."""
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+        self._do("INSERT OR REPLACE INTO spool VALUES (?, ?)", path, text)
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Return the document under a path, or None."""
+        rows = self._do("SELECT document FROM spool WHERE path = ?", path)
+        return json.loads(rows[0][0]) if rows else None
+
+    def pop(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Return the document under a path, or None, and forget it."""
+        document = self.get(path)
+        self._do("DELETE FROM spool WHERE path = ?", path)
+        return document
+
+    def __contains__(self, path: str) -> bool:
+        """Tell whether something is kept under a path."""
+        return bool(self._do("SELECT 1 FROM spool WHERE path = ?", path))
+
+    def __len__(self) -> int:
+        """Return how many documents there are."""
+        return int(self._do("SELECT count(*) FROM spool")[0][0])
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Yield every path and its document, in the order of the paths."""
+        last = ""
+        query = "SELECT path, document FROM spool WHERE path > ? ORDER BY path LIMIT 1000"
+        while rows := self._do(query, last):
+            for path, document in rows:
+                yield path, json.loads(document)
+            last = rows[-1][0]
+
+    def close(self) -> None:
+        """Give the temporary file back."""
+        self._table.close()
+
+    def _do(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+        try:
+            with self._lock:
+                return self._table.execute(statement, values).fetchall()
+        except sqlite3.OperationalError as error:
+            raise LocationUnusable(f"no room for temporary files (TMPDIR): {error}") from error

@@ -1,0 +1,253 @@
+"""What a worker does: one try of one request, or the landing or adopting of one set."""
+
+import contextlib
+import datetime as dt
+import hashlib
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ashore.answers import Answer, Page, Refused, Worth, judge
+from ashore.backoff import asked_pause
+from ashore.catalog import Endpoint, Source
+from ashore.errors import Incomplete, LocationUnusable, Violated
+from ashore.expectations import Check, Figures
+from ashore.fetch import Exchange, Sender
+from ashore.landing import Lander
+from ashore.naming import Day
+from ashore.planning import Request, SetKey, following_request
+from ashore.receipts import KEPT_HEADERS, Origin, Receipt, timestamp
+from ashore.redaction import Redactor, printable
+from ashore.sets import Disagreement, progress
+from ashore.sets import Progress as Pages
+from ashore.sets import judge as judge_set
+
+_LARGE = 2**20
+_EXCERPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One request to be sent once, the how-manieth time, to which address."""
+
+    request: Request
+    url: str
+    attempt: int = 1
+    set_attempt: int = 1
+    hops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPage:
+    """An acceptable page, waiting on disk until its set is whole."""
+
+    request: Request
+    page: Page
+    receipt: Receipt
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Nothing was sent, because nothing may be sent any more."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A page came, and waits for the others of its set."""
+
+    tried: Try
+    held: HeldPage
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No acceptable answer came."""
+
+    tried: Try
+    refused: Refused
+    excerpt: str = ""
+    pause: float | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreed:
+    """The pages of a set do not agree, or not with what is expected of them."""
+
+    key: SetKey
+    set_attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A whole set lies in the location."""
+
+    key: SetKey
+    receipts: list[Receipt]
+    pages: list[Page]
+
+
+@dataclass(frozen=True, slots=True)
+class NotWhole:
+    """Of a set, only a part lies in the location: it has to be asked anew."""
+
+    first: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """Something that landed earlier, or an answer, does not hold up."""
+
+    key: SetKey
+    reason: str
+
+
+Result = Unsent | Held | Failed | Disagreed | Landed | NotWhole | Refuted
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """All that a worker needs; shared by all threads, each part of it safe to share."""
+
+    source: Source
+    day: Day
+    sender: Sender
+    lander: Lander
+    redactor: Redactor
+    aside: Path
+    """A folder of this machine where pages wait."""
+    is_there: Callable[[str], bool]
+    """Tells whether a path had landed when the run began."""
+    alone: Mapping[str, Callable[[Figures], list[Check]]]
+    """For each endpoint with a single set: the checks to pass before it lands."""
+    pause: Callable[[float], None]
+    parsing: threading.Lock = field(default_factory=threading.Lock)
+
+    def attempt(self, tried: Try) -> Result:
+        """Send a request once; land the answer at once if it is a whole set by itself."""
+        try:
+            exchange = self.sender.send(tried.url)
+        except Incomplete as used_up:
+            return Unsent(str(used_up))
+        if exchange is None:
+            return Unsent()
+        request, endpoint = tried.request, self.source.endpoint(tried.request.key.endpoint)
+        verdict = self._judge(endpoint, exchange.answer)
+        if isinstance(verdict, Refused):
+            return self._failed(tried, verdict, exchange)
+        receipt = self._receipt(tried, exchange, verdict)
+        try:
+            if request.page > 1 or progress(endpoint, [verdict]) is Pages.MORE:
+                return Held(tried, self._hold(request, verdict, receipt, exchange.answer.body))
+            judge_set(endpoint, [verdict], self._alone(endpoint))
+            return self._land(endpoint, request, verdict, receipt, exchange.answer.body)
+        except Disagreement as disagreement:
+            return Disagreed(request.key, tried.set_attempt, str(disagreement))
+        except Violated as violated:
+            return Refuted(request.key, str(violated))
+
+    def land(self, key: SetKey, held: list[HeldPage], set_attempt: int) -> Result:
+        """Judge the pages of a set that are all there, and land them in their order."""
+        endpoint, pages = self.source.endpoint(key.endpoint), [each.page for each in held]
+        landed: list[Receipt] = []
+        try:
+            judge_set(endpoint, pages, self._alone(endpoint))
+            for each in held:
+                receipt = self.lander.land(each.receipt, each.file)
+                landed.append(receipt or self._same(endpoint, each))
+                each.file.unlink(missing_ok=True)
+        except Disagreement as disagreement:
+            return Disagreed(key, set_attempt, str(disagreement))
+        except Violated as violated:
+            return Refuted(key, str(violated))
+        return Landed(key, landed, pages)
+
+    def adopt(self, first: Request) -> Result:
+        """Take over a set that landed earlier, if all of it is there and holds up."""
+        endpoint, request = self.source.endpoint(first.key.endpoint), first
+        receipts: list[Receipt] = []
+        pages: list[Page] = []
+        try:
+            while self.is_there(request.path):
+                receipts.append(self.lander.adopt(request, any_url=request.page > 1))
+                pages.append(self.lander.page(endpoint, receipts[-1]))
+                if endpoint.paging is None or progress(endpoint, pages) is Pages.WHOLE:
+                    return Landed(first.key, receipts, pages)
+                request = following_request(self.source, self.day, request, pages)
+        except Disagreement:
+            pass  # asked anew and compared, page by page, with what lies there
+        except Violated as violated:
+            return Refuted(first.key, str(violated))
+        return NotWhole(first)
+
+    def _judge(self, endpoint: Endpoint, answer: Answer) -> Page | Refused:
+        large = len(answer.body) > _LARGE
+        with self.parsing if large else contextlib.nullcontext():
+            verdict = judge(self.source, endpoint, answer)
+        if isinstance(verdict, Page) and self.redactor.leaks(answer.body):
+            return Refused(Worth.VIOLATED, "the answer holds the source's key", answer.status)
+        return verdict
+
+    def _failed(self, tried: Try, refused: Refused, exchange: Exchange) -> Failed:
+        answer, pause = exchange.answer, None
+        if refused.worth is Worth.AGAIN:
+            pause = asked_pause(answer.headers.get("retry-after"), dt.datetime.now(dt.UTC))
+            if pause is not None and pause <= self.source.retry.max_pause:
+                self.pause(pause)
+        text = answer.body[: 4 * _EXCERPT].decode("utf-8", "replace")
+        excerpt = printable(self.redactor.clean(text)[:_EXCERPT])
+        return Failed(tried, refused, excerpt, pause, answer.headers.get("location"))
+
+    def _receipt(self, tried: Try, exchange: Exchange, page: Page) -> Receipt:
+        answer, request, clean = exchange.answer, tried.request, self.redactor.clean
+        origin = Origin(
+            url=clean(request.url),
+            final_url=clean(tried.url) if tried.hops else None,
+            status=answer.status or 0,
+            fetched_at=timestamp(exchange.sent_at),
+            duration_ms=round(exchange.seconds * 1000),
+            attempts=tried.attempt,
+            headers={n: clean(answer.headers[n]) for n in KEPT_HEADERS if n in answer.headers},
+            link=clean(answer.link) if answer.link else None,
+        )
+        sha256 = hashlib.sha256(answer.body).hexdigest()
+        return Receipt(request.path, origin, len(answer.body), sha256, page.records, page.total)
+
+    def _hold(self, request: Request, page: Page, receipt: Receipt, body: bytes) -> HeldPage:
+        file = self.aside / uuid.uuid4().hex
+        try:
+            file.write_bytes(body)
+        except OSError as error:
+            raise LocationUnusable(f"no room for pages that wait (TMPDIR): {error}") from error
+        return HeldPage(request, page, receipt, file)
+
+    def _land(
+        self, endpoint: Endpoint, request: Request, page: Page, receipt: Receipt, body: bytes
+    ) -> Landed:
+        """Land a set of one page, or adopt the one that another run landed meanwhile."""
+        if landed := self.lander.land(receipt, body):
+            return Landed(request.key, [landed], [page])
+        adopted = self.lander.adopt(request)
+        there = self.lander.page(endpoint, adopted)
+        if endpoint.paging and progress(endpoint, [there]) is Pages.MORE:
+            raise self.lander.refused(request.path, "it is one of several pages, but now there is one")
+        return Landed(request.key, [adopted], [there])
+
+    def _same(self, endpoint: Endpoint, held: HeldPage) -> Receipt:
+        """Adopt a page of a set that lies there already, if its records are those fetched now."""
+        adopted = self.lander.adopt(held.request, any_url=held.request.page > 1)
+        if adopted.sha256 != held.receipt.sha256 and not self.lander.same_records(
+            endpoint, held.request.path, held.file.read_bytes()
+        ):
+            problem = "it holds other records than the same page fetched now"
+            raise self.lander.refused(held.request.path, problem)
+        return adopted
+
+    def _alone(self, endpoint: Endpoint) -> Callable[[Figures], list[Check]]:
+        return self.alone.get(endpoint.name, lambda _: [])

@@ -1,0 +1,1 @@
+"""The tests of ashore; they speak to servers on loopback only."""
