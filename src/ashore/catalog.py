@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from ashore import units
 from ashore.errors import Violated
@@ -76,10 +76,13 @@ def _scalar(value: object) -> object:
 
 Seconds = Annotated[float, _parsed(units.duration)]
 Bytes = Annotated[int, _parsed(units.size)]
-Pace = Annotated[units.Rate, _parsed(units.rate)]
+Pace = Annotated[units.Rate, _parsed(units.rate), PlainSerializer(str)]
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
-Path = Annotated[Expression, BeforeValidator(_expression)]
-Paths = Annotated[tuple[Expression, ...], BeforeValidator(_expressions), Field(min_length=1)]
+_WRITTEN = PlainSerializer(str)
+Path = Annotated[Expression, BeforeValidator(_expression), _WRITTEN]
+Paths = Annotated[
+    tuple[Annotated[Expression, _WRITTEN], ...], BeforeValidator(_expressions), Field(min_length=1)
+]
 Text = Annotated[str, Field(min_length=1)]
 
 

@@ -75,14 +75,31 @@ def read_catalog(path: Path | None) -> Catalog:
     return Catalog(default=tuple(tables.get("default") or sources), sources=sources)
 
 
-def _tables(path: Path | None, where: str) -> dict[str, Any]:
+def described(source: Source) -> dict[str, Any]:
+    """Return a source as JSON values, every default filled in, named as a catalog names it."""
+    described: dict[str, Any] = json.loads(source.model_dump_json(by_alias=True))
+    return described
+
+
+def text_of(path: Path | None) -> str:
+    """Return the text of a catalog file, or of the packaged catalog.
+
+    Raises:
+        Misconfigured: when it cannot be read.
+    """
+    where = str(path) if path else PACKAGED
     try:
         data = path.read_bytes() if path else (files("ashore") / "catalog.toml").read_bytes()
-        return tomllib.loads(data.decode("utf-8"))
+        return data.decode("utf-8")
     except OSError as error:
         raise Misconfigured(f"{where}: the catalog cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise Misconfigured(f"{where}: byte {error.start} is not UTF-8; save it as UTF-8") from error
+
+
+def _tables(path: Path | None, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text_of(path))
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"{where}: this is not TOML: {error}") from error
     except RecursionError as error:

@@ -39,6 +39,7 @@ class Account:
 
     expected: int = 0
     landed: int = 0
+    objects: int = 0
     failed: int = 0
     violated: int = 0
     records: int = 0
@@ -56,6 +57,7 @@ class Account:
     def land(self, pages: Sequence[Page]) -> None:
         """Count a set that landed."""
         self.landed += 1
+        self.objects += len(pages)
         for page in pages:
             self.records += page.records
             self.keyless += page.keyless
@@ -157,6 +159,7 @@ class Ledger:
             "expected": account.expected,
             "landed": account.landed,
             "missing": account.missing,
+            "objects": account.objects,
             "records": account.records,
             "declared_total": account.declared_total,
             "checks": [check.document() for check in self.checks(endpoint)],

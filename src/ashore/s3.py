@@ -24,7 +24,7 @@ from ashore.errors import LocationUnusable, Misconfigured
 from ashore.store import Body, Description, Entry, Metadata
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from mypy_boto3_s3 import S3Client
 
 _PIECE = 2**20
 _MISSING = {"404", "NoSuchKey", "NotFound"}

@@ -9,7 +9,7 @@ from ashore.errors import Violated
 from ashore.expectations import Check, Figures
 
 
-class Progress(Enum):
+class Extent(Enum):
     """Whether another page follows."""
 
     MORE = "more"
@@ -20,7 +20,7 @@ class Disagreement(ValueError):
     """The pages contradict each other, the API's total, or an expectation: ask the set anew."""
 
 
-def progress(endpoint: Endpoint, pages: Sequence[Page]) -> Progress:
+def progress(endpoint: Endpoint, pages: Sequence[Page]) -> Extent:
     """Tell whether the pages received, in their order, are all of the set.
 
     Raises:
@@ -32,7 +32,7 @@ def progress(endpoint: Endpoint, pages: Sequence[Page]) -> Progress:
     limit = endpoint.paging.max_pages if endpoint.paging else 1
     if more and len(pages) >= limit:
         raise Violated(f"{endpoint.name}: there are more pages than max_pages = {limit}")
-    return Progress.MORE if more else Progress.WHOLE
+    return Extent.MORE if more else Extent.WHOLE
 
 
 def agree(first: Page, page: Page, number: int) -> None:

@@ -20,8 +20,7 @@ from ashore.naming import Day
 from ashore.planning import Request, SetKey, following_request
 from ashore.receipts import KEPT_HEADERS, Origin, Receipt, timestamp
 from ashore.redaction import Redactor, printable
-from ashore.sets import Disagreement, progress
-from ashore.sets import Progress as Pages
+from ashore.sets import Disagreement, Extent, progress
 from ashore.sets import judge as judge_set
 
 _LARGE = 2**20
@@ -143,7 +142,7 @@ class Workshop:
             return self._failed(tried, verdict, exchange)
         receipt = self._receipt(tried, exchange, verdict)
         try:
-            if request.page > 1 or progress(endpoint, [verdict]) is Pages.MORE:
+            if request.page > 1 or progress(endpoint, [verdict]) is Extent.MORE:
                 return Held(tried, self._hold(request, verdict, receipt, exchange.answer.body))
             judge_set(endpoint, [verdict], self._alone(endpoint))
             return self._land(endpoint, request, verdict, receipt, exchange.answer.body)
@@ -177,7 +176,7 @@ class Workshop:
             while self.is_there(request.path):
                 receipts.append(self.lander.adopt(request, any_url=request.page > 1))
                 pages.append(self.lander.page(endpoint, receipts[-1]))
-                if endpoint.paging is None or progress(endpoint, pages) is Pages.WHOLE:
+                if endpoint.paging is None or progress(endpoint, pages) is Extent.WHOLE:
                     return Landed(first.key, receipts, pages)
                 request = following_request(self.source, self.day, request, pages)
         except Disagreement:
@@ -235,7 +234,7 @@ class Workshop:
             return Landed(request.key, [landed], [page])
         adopted = self.lander.adopt(request)
         there = self.lander.page(endpoint, adopted)
-        if endpoint.paging and progress(endpoint, [there]) is Pages.MORE:
+        if endpoint.paging and progress(endpoint, [there]) is Extent.MORE:
             raise self.lander.refused(request.path, "it is one of several pages, but now there is one")
         return Landed(request.key, [adopted], [there])
 

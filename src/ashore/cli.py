@@ -1,0 +1,495 @@
+"""The command line: the only module that prints."""
+
+import contextlib
+import datetime as dt
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ashore import __version__, options
+from ashore.errors import AshoreError, ExitStatus, Misconfigured, gravest
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from ashore.extract import Outcome
+    from ashore.progress import Observer
+
+_TRUE = {"1", "true", "yes", "on", "t", "y"}
+
+
+def run() -> None:
+    """Run the command, and end the process with its status."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(timeout=1.0)
+            if thread.is_alive():
+                # It waits for a host that is dead, and would hold the process with it.
+                os._exit(status)
+    sys.exit(status)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status; nothing below this exits.
+
+    Args:
+        argv: the arguments without the program's name; those of the process unless given.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments or os.environ.get("ASHORE_JSON", "").lower() in _TRUE
+    try:
+        with _ended_by_signals():
+            return int(cli.main(arguments, prog_name="ashore", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        return _explain(ExitStatus.MISCONFIGURED, _usage(error), as_json=as_json)
+    except AshoreError as error:
+        return _explain(error.status, str(error), as_json=as_json)
+    except (KeyboardInterrupt, click.Abort):
+        return _explain(ExitStatus.INTERRUPTED, "interrupted", as_json=as_json)
+    except _Terminated:
+        return _explain(ExitStatus.TERMINATED, "terminated", as_json=as_json)
+    except Exception as error:  # a bug: its traceback is for the developers
+        _console().print_exception()
+        return _explain(ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}", as_json=as_json)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ashore", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Bring raw answers of JSON APIs ashore once a day, and prove that all of them are there.
+
+    Every option can also come from the environment, as ASHORE_<OPTION>.
+    """
+
+
+@cli.command()
+@options.sources
+@options.to
+@options.date
+@options.catalog
+@options.workers
+@options.deadline
+@options.max_requests
+@options.allow_backdate
+@options.accept
+@options.try_only
+@options.log_level
+@options.as_json
+def extract(
+    sources: tuple[str, ...], location: str, date: str | None, catalog_file: Path | None, **more: Any
+) -> int:
+    """Extract today of each SOURCE: ask, land, prove.
+
+    \b
+    Examples:
+      ashore extract
+      ashore extract world_bank --to s3://bucket/prefix
+      ashore extract --date 2026-11-24 --accept population.max_drop
+    """
+    from ashore import jobs
+    from ashore.catalog_file import read_catalog
+    from ashore.pace import RequestLimit
+    from ashore.run import Control
+    from ashore.store import open_store
+
+    until, limit = time.monotonic() + more["deadline"], more["max_requests"]
+    selected = jobs.chosen(read_catalog(catalog_file), sources)
+    moment = jobs.when(
+        date, os.environ, dt.datetime.now(dt.UTC), allow_backdate=more["allow_backdate"]
+    )
+    accepted = jobs.acceptances(more["accept"], selected)
+    connections = more["workers"] or max(source.workers for source in selected)
+    todo = jobs.jobs(
+        selected,
+        open_store(location, connections),
+        moment,
+        os.environ,
+        workers=more["workers"],
+        until=until,
+        limits=(RequestLimit(limit),) if limit is not None else (),
+        accepted=accepted,
+    )
+    if more["check"]:
+        return _tell(jobs.try_out(todo), as_json=more["as_json"])
+    control = Control()
+    with _observer(more["log_level"]) as observer, _stopped_by_signals(control.stop):
+        outcomes = jobs.carry_out(todo, observer, control)
+    status = gravest([outcome.status for outcome in outcomes])
+    if control.signal is not None and len(outcomes) < len(todo):
+        status = gravest([status, control.signal])
+    _show_outcomes(outcomes, status, as_json=more["as_json"])
+    return status
+
+
+@cli.command()
+@options.sources
+@options.to
+@options.catalog
+@options.as_json
+def plan(
+    sources: tuple[str, ...], location: str, catalog_file: Path | None, as_json: bool
+) -> int:
+    """Tell what an extraction would request, without sending anything.
+
+    From the catalog and the last complete day: requests per endpoint, minutes at the declared
+    pace, objects and bytes.
+
+    \b
+    Example:
+      ashore plan world_bank --to s3://bucket/prefix
+    """
+    from ashore import display, forecast
+    from ashore.catalog_file import read_catalog
+    from ashore.jobs import chosen
+    from ashore.store import open_store
+
+    store, today = open_store(location), dt.datetime.now(dt.UTC).date()
+    selected = chosen(read_catalog(catalog_file), sources)
+    there = location.startswith("s3://") or Path(location).is_dir()
+    plans = [forecast.plan(store if there else None, source, today) for source in selected]
+    if as_json:
+        return _print_json(ExitStatus.COMPLETE, plans=plans)
+    for each in plans:
+        _show(display.forecast(each))
+    return ExitStatus.COMPLETE
+
+
+@cli.command()
+@options.sources
+@options.to
+@options.date
+@options.every_day
+@options.as_json
+def verify(
+    sources: tuple[str, ...], location: str, date: str | None, every_day: bool, as_json: bool
+) -> int:
+    """Read landed objects back, and hold them against their receipts.
+
+    The last complete day of each SOURCE, unless told otherwise; of every source in the location,
+    unless some are named.
+
+    \b
+    Examples:
+      ashore verify
+      ashore verify world_bank --to s3://bucket/prefix --all
+    """
+    from ashore import display, verify
+    from ashore.store import open_store
+
+    if date and every_day:
+        raise Misconfigured("--date and --all exclude each other; give one of them")
+    store = open_store(location, verify.WORKERS)
+    with _counting() as tell:
+        verdicts = verify.verify(store, sources, date, every_day=every_day, tell=tell)
+    status = gravest(ExitStatus.COMPLETE if v.holds else ExitStatus.VIOLATED for v in verdicts)
+    if as_json:
+        error = None if status is ExitStatus.COMPLETE else "a day does not hold"
+        return _print_json(status, error=error, days=verdicts)
+    for each in verdicts:
+        _show(display.shown(display.verdict(each)))
+        for problem in each.problems:
+            _say(problem)
+    return status
+
+
+@cli.command()
+@options.sources
+@options.to
+@options.catalog
+@options.days
+@options.check_days
+@options.as_json
+def status(
+    sources: tuple[str, ...],
+    location: str,
+    catalog_file: Path | None,
+    days: int,
+    check: bool,
+    as_json: bool,
+) -> int:
+    """Show a calendar of days: complete, incomplete and why, missing, not yet due.
+
+    Of the catalog's default sources and all sources in the location, unless some are named.
+
+    \b
+    Examples:
+      ashore status --days 7
+      ashore status --check     # for monitoring: 4 if a day that is due is not complete
+    """
+    from ashore import display
+    from ashore.catalog_file import read_catalog
+    from ashore.status import look
+    from ashore.store import open_store
+
+    shown = look(open_store(location), read_catalog(catalog_file).default, sources, days)
+    wanting = [f"{d.day.source} {d.day.date}: {d.state.value}: {d.said}" for d in shown if d.wanting]
+    result = ExitStatus.VIOLATED if check and wanting else ExitStatus.COMPLETE
+    if as_json:
+        error = "; ".join(wanting) if result else None
+        return _print_json(result, error=error, days=shown)
+    _show(display.calendar(shown))
+    for line in wanting if check else ():
+        _say(line)
+    return result
+
+
+@cli.group()
+def catalog() -> None:
+    """Look at a catalog, and check one of your own."""
+
+
+@catalog.command("check")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@options.catalog
+@options.as_json
+def catalog_check(file: Path | None, catalog_file: Path | None, as_json: bool) -> int:
+    """Check a catalog FILE: every mistake is one line that names its place and its mend.
+
+    \b
+    Example:
+      ashore catalog check my.toml
+    """
+    from ashore.catalog_file import PACKAGED, read_catalog
+
+    path = file or catalog_file
+    read = read_catalog(path)
+    variables = {s.auth.variable: s.name for s in read.sources.values() if s.auth}
+    unset = [
+        f"{name} is not set; extracting {source} needs it"
+        for name, source in variables.items()
+        if not os.environ.get(name)
+    ]
+    if as_json:
+        return _print_json(ExitStatus.COMPLETE, sources=list(read.sources), warnings=unset)
+    for warning in unset:
+        _say(f"warning: {warning}")
+    names = ", ".join(read.sources)
+    _show(f"{path or PACKAGED}: right; sources: {names}; default: {', '.join(read.default)}")
+    return ExitStatus.COMPLETE
+
+
+@catalog.command("show")
+@options.sources
+@options.catalog
+@options.as_json
+def catalog_show(sources: tuple[str, ...], catalog_file: Path | None, as_json: bool) -> int:
+    """Show sources with every default filled in: all of the catalog, unless some are named.
+
+    \b
+    Example:
+      ashore catalog show world_bank
+    """
+    from ashore.catalog_file import described, read_catalog
+    from ashore.jobs import chosen
+
+    read = read_catalog(catalog_file)
+    selected = chosen(read, sources or list(read.sources))
+    document = {source.name: described(source) for source in selected}
+    if as_json:
+        return _print_json(ExitStatus.COMPLETE, default=list(read.default), sources=document)
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    return ExitStatus.COMPLETE
+
+
+@cli.command()
+@options.standin_port
+@options.standin_edition
+@options.standin_latency
+@options.standin_fault
+@options.standin_rate
+@options.standin_catalog
+@options.catalog
+def standin(catalog_file: Path | None, **more: Any) -> int:
+    """Serve recorded or generated answers on loopback, with faults on request.
+
+    Writes a catalog whose sources point at it, and serves until it is interrupted.
+
+    \b
+    Example:
+      ashore standin --catalog-to standin.toml --fault "status=503,path=*/indicator/*,first=1"
+      ashore extract --catalog standin.toml
+    """
+    from ashore.catalog_file import text_of
+    from ashore.standin import Standin, catalog_text, parse_fault
+
+    try:
+        faults = [parse_fault(text) for text in more["fault"]]
+        server = Standin(
+            port=more["port"], edition=more["edition"], latency=more["latency"], faults=faults
+        )
+    except ValueError as error:
+        raise Misconfigured(str(error)) from error
+    except OSError as error:
+        raise Misconfigured(f"--port {more['port']}: {error.strerror}") from error
+    with server:
+        text = catalog_text(server.url, more["rate"], text_of(catalog_file))
+        try:
+            more["catalog_to"].write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Misconfigured(f"{more['catalog_to']}: {error.strerror}") from error
+        _show(f"serving on {server.url}; try: ashore extract --catalog {more['catalog_to']}")
+        sys.stdout.flush()
+        threading.Event().wait()
+    return ExitStatus.COMPLETE
+
+
+# --- what is shown, and where
+
+
+def _console(*, stderr: bool = True) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr, soft_wrap=True, highlight=False)
+
+
+def _show(what: "RenderableType") -> None:
+    """Print a result on standard output."""
+    _console(stderr=False).print(what)
+
+
+def _say(text: str) -> None:
+    """Tell something on standard error."""
+    from ashore.redaction import printable
+
+    click.echo(f"ashore: {printable(text)}", err=True)
+
+
+def _tell(lines: list[str], *, as_json: bool) -> int:
+    if as_json:
+        return _print_json(ExitStatus.COMPLETE, checked=lines)
+    for line in lines:
+        click.echo(line)
+    return ExitStatus.COMPLETE
+
+
+def _print_json(status: ExitStatus, error: str | None = None, **results: object) -> int:
+    """Print the one document that ``--json`` promises."""
+    from ashore.documents import plain
+
+    document = {"format": 1, "exit_status": int(status), "error": error, **results}
+    click.echo(json.dumps(plain(document), indent=2, sort_keys=True))
+    return int(status)
+
+
+def _explain(status: ExitStatus, text: str, *, as_json: bool) -> int:
+    for line in text.splitlines():
+        _say(line)
+    if as_json:
+        _print_json(status, error=text)
+    return int(status)
+
+
+def _usage(error: click.ClickException) -> str:
+    """What click found wrong with the command line, on one line, and where its help is."""
+    problem = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "ashore"
+    return f"{problem[:1].lower()}{problem[1:].rstrip('.')}; see {command} --help"
+
+
+def _show_outcomes(outcomes: "Sequence[Outcome]", status: ExitStatus, *, as_json: bool) -> None:
+    from ashore import display
+
+    failed = [outcome for outcome in outcomes if outcome.status is not ExitStatus.COMPLETE]
+    if as_json:
+        error = "; ".join(f"{outcome.source}: {outcome.reason}" for outcome in failed) or None
+        _print_json(status, error=error, sources=[display.outcome(each) for each in outcomes])
+    for outcome in outcomes:
+        if not as_json and outcome.document:
+            _show(display.ledger(outcome))
+            _show(display.summary(outcome))
+        if not as_json and outcome.status is ExitStatus.COMPLETE:
+            _show(display.shown(f"{outcome.source} {outcome.day.date}: {outcome.reason}"))
+    for outcome in failed:
+        _say(f"{outcome.source} {outcome.day.date}: {outcome.outcome}: {outcome.reason}")
+        for violation in outcome.violations[3:20]:
+            _say(f"  {violation}")
+
+
+@contextlib.contextmanager
+def _observer(level: str) -> "Iterator[Observer]":
+    """A progress bar on a terminal, log lines anywhere else, both on standard error."""
+    from ashore import log
+    from ashore.display import ProgressBar
+
+    if sys.stderr.isatty():
+        yield ProgressBar(_console())
+        return
+    handler = log.start(sys.stderr, level)
+    try:
+        yield log.LogObserver()
+    finally:
+        log.logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _counting() -> "Iterator[Any]":
+    """Tell on a terminal how far something is."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    from rich.progress import MofNCompleteColumn, Progress
+
+    columns = [*Progress.get_default_columns(), MofNCompleteColumn()]
+    with Progress(*columns, console=_console(), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+# --- signals
+
+
+class _Terminated(BaseException):
+    """SIGTERM, where nothing has to be ended in order."""
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM end the command as SIGINT does; process 1 of a container has no such default."""
+
+    def terminate(_signal: int, _frame: FrameType | None) -> None:
+        raise _Terminated
+
+    with _handling({signal.SIGTERM: terminate}):
+        yield
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: Any) -> Iterator[None]:
+    """Let the first signal end the run in order, and the second one at once."""
+    status = {signal.SIGINT: ExitStatus.INTERRUPTED, signal.SIGTERM: ExitStatus.TERMINATED}
+    came: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if came:
+            os._exit(status[signal.Signals(number)])
+        came.append(number)
+        stop(status[signal.Signals(number)])
+
+    with _handling(dict.fromkeys(status, handle)):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears of signals
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,168 @@
+"""What people see: the progress bar while a run goes on, and tables of what came of it."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ashore.extract import Outcome
+from ashore.forecast import Plan
+from ashore.ledger import Failure
+from ashore.receipts import Receipt
+from ashore.redaction import printable
+from ashore.status import DayStatus, State
+from ashore.units import human_bytes, human_seconds
+from ashore.verify import Verdict
+
+_COLOURS = {
+    State.COMPLETE: "green",
+    State.INCOMPLETE: "yellow",
+    State.MISSING: "red",
+    State.NOT_YET_DUE: "dim",
+    State.DAMAGED: "red",
+}
+
+
+def shown(text: object) -> str:
+    """Return text as it may be shown: no control characters, no markup."""
+    return escape(printable(str(text)))
+
+
+class ProgressBar:
+    """Shows a run on a terminal: requests done, of how many, pace, retries and time left."""
+
+    def __init__(self, console: Console) -> None:
+        """Show runs on a console."""
+        self._console = console
+        self._bar: Progress | None = None
+        self._total = self._sent = self._retries = 0
+        self._began = 0.0
+
+    def begun(self, source: str, date: str, location: str, run_id: str) -> None:
+        """Show a new bar."""
+        self._total = self._sent = self._retries = 0
+        self._began = time.monotonic()
+        self._console.print(f"[bold]{source}[/] {date} → {shown(location)}  [dim]run {run_id}[/]")
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}"),
+            TextColumn("{task.fields[retries]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._task = self._bar.add_task(source, total=0, pace="", retries="")
+        self._bar.start()
+
+    def expected(self, sets: int) -> None:
+        """Make the bar longer."""
+        self._total += sets
+        if self._bar:
+            self._bar.update(self._task, total=self._total)
+
+    def sent(self, requests: int) -> None:
+        """Show the pace."""
+        self._sent = requests
+        seconds = max(time.monotonic() - self._began, 0.001)
+        if self._bar:
+            self._bar.update(self._task, pace=f"{requests / seconds:.1f} requests/s")
+
+    def landed(self, receipts: Sequence[Receipt]) -> None:
+        """Move the bar on."""
+        if self._bar:
+            self._bar.update(self._task, advance=len(receipts))
+
+    def retried(self, path: str, reason: str, attempt: int) -> None:
+        """Count a retry, and say why above the bar."""
+        self._retries += 1
+        if self._bar:
+            self._bar.update(self._task, retries=f"[yellow]{self._retries} retries[/]")
+
+    def failed(self, failure: Failure) -> None:
+        """Say above the bar what is lost."""
+        where = shown(failure.object)
+        self._console.print(f"[red]failed[/] {where}: {shown(failure.reason)}")
+
+    def ended(self, outcome: str, reason: str) -> None:
+        """Let the bar stand as it is."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+
+def ledger(ended: Outcome) -> Table:
+    """Return the ledger of a day as a table."""
+    table = Table(title=f"{ended.source} {ended.day.date}", title_justify="left")
+    for heading in ("endpoint", "expected", "landed", "missing", "records", "declared", "checks"):
+        numeric = heading not in {"endpoint", "checks"}
+        table.add_column(heading, justify="right" if numeric else "left")
+    for name, entry in ended.document["ledger"].items():
+        declared = entry["declared_total"]
+        figures = [entry[key] for key in ("expected", "landed", "missing", "records")]
+        checks = ", ".join(f"{check['name']} {check['verdict']}" for check in entry["checks"])
+        shown_total = "-" if declared is None else str(declared)
+        table.add_row(name, *map(str, figures), shown_total, shown(checks) or "-")
+    return table
+
+
+def outcome(ended: Outcome) -> dict[str, object]:
+    """Return how an extraction ended, as ``--json`` has it."""
+    return {
+        "source": ended.source,
+        "extraction_date": str(ended.day.date),
+        "outcome": ended.outcome,
+        "exit_status": int(ended.status),
+        "reason": ended.reason,
+        "run_id": ended.run_id,
+        "violations": ended.violations,
+        "statement": ended.document,
+    }
+
+
+def summary(ended: Outcome) -> str:
+    """Return one line about what a run did."""
+    document = ended.document
+    requests = document["requests"]
+    return (
+        f"{document['objects']} objects, {human_bytes(document['bytes'])}; requests sent "
+        f"{requests['sent']}, retried {requests['retried']}, objects adopted {requests['adopted']}"
+    )
+
+
+def calendar(days: Iterable[DayStatus]) -> Table:
+    """Return the calendar of days as a table."""
+    table = Table()
+    for heading in ("day", "source", "state", ""):
+        table.add_column(heading)
+    for each in days:
+        state = f"[{_COLOURS[each.state]}]{each.state.value}[/]"
+        table.add_row(str(each.day.date), each.day.source, state, shown(each.said))
+    return table
+
+
+def forecast(plan: Plan) -> Table:
+    """Return what an extraction would request as a table."""
+    least = "at least " if plan.at_least else ""
+    title = f"{plan.source}: {least}{plan.requests} requests, {least}{human_seconds(plan.minutes * 60)}"
+    table = Table(title=f"{title} at {plan.pace}", title_justify="left")
+    table.add_column("endpoint")
+    table.add_column("requests", justify="right")
+    table.add_column("how it is known")
+    for each in plan.endpoints:
+        table.add_row(each.endpoint, "?" if each.requests is None else str(each.requests), each.basis)
+    return table
+
+
+def verdict(found: Verdict) -> str:
+    """Return one line about a day that was read back."""
+    name = f"{found.day.source} {found.day.date}"
+    if found.holds:
+        return f"{name}: {found.objects} objects, {human_bytes(found.bytes)}: all as they landed"
+    return f"{name}: does not hold, {len(found.problems)} problems"
+
+

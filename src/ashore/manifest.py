@@ -1,0 +1,153 @@
+"""The statement that a day is complete, the report of a run that was not, and reading both back."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ashore.errors import Violated
+from ashore.naming import Day, date_of
+from ashore.store import Store
+
+FORMAT = 1
+
+
+Model = TypeVar("Model", bound="_Read")
+
+
+class _Read(BaseModel):
+    """What is read back: what ashore needs is checked, what it does not know is left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class Reference(_Read):
+    """A file of the run, and the SHA-256 (hex) that it must have."""
+
+    path: str
+    sha256: str
+
+
+class Sent(_Read):
+    """What went out: all requests, those of them that were retries, and objects adopted."""
+
+    sent: int
+    retried: int
+    adopted: int
+
+
+class Entry(_Read):
+    """One endpoint's line of the ledger."""
+
+    expected: int
+    landed: int
+    missing: int
+    objects: int = 0
+    records: int
+    declared_total: int | None = None
+    checks: list[dict[str, Any]] = []
+
+
+class Statement(_Read):
+    """What manifests and attempts have in common."""
+
+    format: int
+    source: str
+    extraction_date: str
+    run_id: str
+    started_at: str
+    finished_at: str
+    requests: Sent
+    objects: int
+    bytes: int
+    source_sha256: str
+    ledger: Mapping[str, Entry]
+
+
+class Manifest(Statement):
+    """A complete day."""
+
+    receipts: Reference
+    sums: Reference
+    accepted: list[str] = []
+    missing_objects: list[str] = []
+
+
+class Attempt(Statement):
+    """A run that did not complete its day."""
+
+    outcome: str
+    reason: str
+
+
+class Started(_Read):
+    """A run that began."""
+
+    run_id: str
+    started_at: str
+    check: bool = False
+    """Whether it only tried the location out: ``extract --check``."""
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Return a document as it is written: UTF-8, keys sorted, indented, one line end at its end."""
+    text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
+
+
+def read_manifest(store: Store, day: Day) -> Manifest | None:
+    """Return a day's manifest, or None where the day is not complete.
+
+    Raises:
+        Violated: when what lies there is no manifest of that day.
+        LocationUnusable: when the location cannot be read.
+    """
+    manifest = _read(store, day.manifest, Manifest)
+    if manifest and (manifest.source, manifest.extraction_date) != (day.source, str(day.date)):
+        raise Violated(f"{day.manifest} is the manifest of another day; restore it from a copy")
+    return manifest
+
+
+def read_attempts(store: Store, day: Day) -> list[tuple[Started, Attempt | None]]:
+    """Return the runs of a day in the order of their ids: how each began, and how it failed."""
+    runs = []
+    for folder in sorted(store.folders(f"{day.manifests}runs/")):
+        started = _read(store, f"{folder}started.json", Started)
+        if started and not started.check:
+            runs.append((started, _read(store, f"{folder}attempt.json", Attempt)))
+    return runs
+
+
+def days(store: Store) -> Iterator[Day]:
+    """Yield every day that anything is stated about, the latest first."""
+    dated = [(date_of(folder), folder) for folder in store.folders("manifests/")]
+    for date, folder in sorted(((d, f) for d, f in dated if d), reverse=True):
+        for below in store.folders(folder):
+            name = below.rstrip("/").rpartition("/")[2]
+            if name.startswith("source="):
+                yield Day(name.removeprefix("source="), date)
+
+
+def latest_complete(store: Store, source: str, before: dt.date) -> Manifest | None:
+    """Return the manifest of the latest complete day of a source before a date, or None."""
+    for folder in sorted(store.folders("manifests/"), reverse=True):
+        date = date_of(folder)
+        if date is not None and date < before:
+            manifest = read_manifest(store, Day(source, date))
+            if manifest is not None:
+                return manifest
+    return None
+
+
+def _read(store: Store, path: str, model: type[Model]) -> Model | None:
+    body = store.read(path)
+    if body is None:
+        return None
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise Violated(f"{path} is damaged ({place}: {first['msg']}); restore it from a copy") from error

@@ -1,0 +1,121 @@
+"""The options that commands share, and how their text becomes values."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ashore import units
+
+
+LEVELS = ("debug", "info", "warning", "error")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Duration(click.ParamType):
+    """A duration as catalogs write it; its value is in seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:  # noqa: ANN401 - as its base
+        """Return the seconds."""
+        try:
+            return value if isinstance(value, float) else units.duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def option(*names: str, **keywords: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - click's
+    """Return a click option that the environment can give too, as ``ASHORE_<OPTION>``."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = f"ASHORE_{long[2:].replace('-', '_').upper()}"
+    return click.option(*names, envvar=variable, show_envvar=True, **keywords)
+
+
+sources = click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+to = option(
+    "--to",
+    "location",
+    default="landing",
+    show_default=True,
+    metavar="LOCATION",
+    help="Where it lies: a folder, or s3://bucket/prefix.",
+)
+catalog = option(
+    "--catalog",
+    "catalog_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The catalog that declares the sources, instead of the packaged one.",
+)
+date = option("--date", metavar="YYYY-MM-DD", help="The extraction date (UTC), instead of today.")
+as_json = option("--json", "as_json", is_flag=True, help="Print one JSON document and no more.")
+log_level = option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="info",
+    show_default=True,
+    help="How much is told on standard error.",
+)
+workers = option("--workers", type=click.IntRange(1, 256), help="Threads, instead of the catalog's.")
+deadline = option(
+    "--deadline",
+    type=Duration(),
+    default="6h",
+    show_default=True,
+    help="When the whole command ends, done or not.",
+)
+max_requests = option(
+    "--max-requests", type=click.IntRange(0), help="Stop after so many requests, done or not."
+)
+allow_backdate = option(
+    "--allow-backdate", is_flag=True, help="Let --date be earlier than yesterday."
+)
+accept = option(
+    "--accept",
+    multiple=True,
+    metavar="ENDPOINT.CHECK",
+    help="Complete the day although this one expectation is not met; the manifest records it.",
+)
+try_only = option(
+    "--check", is_flag=True, help="Try the location and the keys, send no request, and end."
+)
+every_day = option("--all", "every_day", is_flag=True, help="Every complete day.")
+days = option(
+    "--days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="How many days."
+)
+check_days = option(
+    "--check", is_flag=True, help="Exit with 4 if a day that is due is not complete."
+)
+standin_port = option(
+    "--port", type=click.IntRange(0, 65_535), default=0, help="The port; a free one unless given."
+)
+standin_edition = option(
+    "--edition",
+    default="2024-04",
+    show_default=True,
+    help="Which recorded list to serve: 2024-04 or 2025-01.",
+)
+standin_latency = option(
+    "--latency", type=Duration(), default=0.0, help="How long every answer waits, such as 50ms."
+)
+standin_fault = option(
+    "--fault",
+    multiple=True,
+    metavar="FAULT",
+    help="What goes wrong, such as status=503,first=1; docs/reference.md has all kinds.",
+)
+standin_rate = option(
+    "--rate", metavar="RATE", help="The pace that the written catalog declares, such as 50/s."
+)
+standin_catalog = option(
+    "--catalog-to",
+    type=click.Path(path_type=Path),
+    default=Path("standin.toml"),
+    show_default=True,
+    help="Where to write the catalog.",
+)

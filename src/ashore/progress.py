@@ -1,0 +1,57 @@
+"""How a run tells what it is doing, to whoever listens: a progress bar, a log, a test."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ashore.ledger import Failure
+from ashore.receipts import Receipt
+
+
+class Observer(Protocol):
+    """Listens to a run. It is told in the run's own thread, and must be quick."""
+
+    def begun(self, source: str, date: str, location: str, run_id: str) -> None:
+        """A run begins."""
+
+    def expected(self, sets: int) -> None:
+        """So many more requests are known to be needed."""
+
+    def sent(self, requests: int) -> None:
+        """So many requests went out so far, retries and redirects included."""
+
+    def landed(self, receipts: Sequence[Receipt]) -> None:
+        """A set lies in the location, landed now or adopted."""
+
+    def retried(self, path: str, reason: str, attempt: int) -> None:
+        """A request, or a whole set, failed and is tried again."""
+
+    def failed(self, failure: Failure) -> None:
+        """A set is lost for good."""
+
+    def ended(self, outcome: str, reason: str) -> None:
+        """The run is over."""
+
+
+class Silent:
+    """An observer that tells nobody."""
+
+    def begun(self, source: str, date: str, location: str, run_id: str) -> None:
+        """Tell nobody."""
+
+    def expected(self, sets: int) -> None:
+        """Tell nobody."""
+
+    def sent(self, requests: int) -> None:
+        """Tell nobody."""
+
+    def landed(self, receipts: Sequence[Receipt]) -> None:
+        """Tell nobody."""
+
+    def retried(self, path: str, reason: str, attempt: int) -> None:
+        """Tell nobody."""
+
+    def failed(self, failure: Failure) -> None:
+        """Tell nobody."""
+
+    def ended(self, outcome: str, reason: str) -> None:
+        """Tell nobody."""
