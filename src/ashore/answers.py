@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 from ashore.catalog import Cursor, Endpoint, Expression, ForEach, PageNumbers, Source
 from ashore.errors import Violated
@@ -79,7 +79,7 @@ class _ExactFloat(float):
 
     literal: str
 
-    def __new__(cls, literal: str) -> "_ExactFloat":
+    def __new__(cls, literal: str) -> Self:
         number = super().__new__(cls, literal)
         number.literal = literal
         return number

@@ -27,7 +27,7 @@ class _State(BaseModel):
 
 
 class BudgetBook:
-    """Counts every request before it is sent, by compare-and-swap, so that runs at once share it."""
+    """Counts every request before it is sent; compare-and-swap lets runs at once share it."""
 
     def __init__(
         self, store: Store, source: str, budget: Budget, clock: Callable[[], float] = time.time

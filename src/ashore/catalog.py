@@ -89,7 +89,9 @@ Text = Annotated[str, Field(min_length=1)]
 class Declared(BaseModel):
     """The base of all that a catalog declares: frozen, strict, and without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
+    )
 
 
 class Retry(Declared):

@@ -11,6 +11,10 @@ from ashore.errors import nearest
 _RESERVED = {"source", "endpoint", "extraction_date", "page"}
 _OWN_HEADERS = {"accept-encoding", "host", "content-length", "transfer-encoding", "range"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name: RFC 9110, section 5.6.2
+_AUTH_FORMS = (
+    'must be one of { bearer_env = "NAME" }, { header = "X-Api-Key", env = "NAME" }, '
+    '{ param = "api_key", env = "NAME" }'
+)
 _NAME_RULE = "a name must be a-z, then a-z, 0-9 or _, up to 60 characters"
 
 
@@ -68,11 +72,7 @@ def _of_source(source: Source) -> _Problems:
         return
     forms = (auth.bearer_env is not None, auth.header is not None, auth.param is not None)
     if sum(forms) != 1 or (auth.env is None) != forms[0]:
-        yield (
-            "auth",
-            'must be one of { bearer_env = "NAME" }, { header = "X-Api-Key", env = "NAME" }, '
-            '{ param = "api_key", env = "NAME" }',
-        )
+        yield "auth", _AUTH_FORMS
     if auth.header is not None and not _TOKEN.fullmatch(auth.header):
         yield "auth.header", f'"{auth.header}" is no name of a header'
     for endpoint in source.endpoints:
@@ -154,7 +154,10 @@ def _of_parents(source: Source, endpoint: Endpoint) -> _Problems:
             f'there is no endpoint "{for_each.endpoint}"; {nearest(for_each.endpoint, others)}',
         )
     elif not _has_sound_parents(source, endpoint):
-        yield "for_each.endpoint", "its values would come from itself, or from parents that are wrong"
+        yield (
+            "for_each.endpoint",
+            "its values would come from itself, or from parents that are wrong",
+        )
 
 
 def _has_sound_parents(source: Source, endpoint: Endpoint) -> bool:

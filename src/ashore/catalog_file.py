@@ -61,7 +61,9 @@ def read_catalog(path: Path | None) -> Catalog:
     mistakes += [Mistake("", key, _unknown(key, known)) for key in tables if key not in known]
     declared_sources = tables.get("source", {})
     if not isinstance(declared_sources, dict) or not declared_sources:
-        raise Misconfigured(f"{where}: there is no [source.NAME] table; a catalog needs at least one")
+        raise Misconfigured(
+            f"{where}: there is no [source.NAME] table; a catalog needs at least one"
+        )
     for name, table in declared_sources.items():
         source = _source(name, table)
         if isinstance(source, Source):
@@ -94,7 +96,9 @@ def text_of(path: Path | None) -> str:
     except OSError as error:
         raise Misconfigured(f"{where}: the catalog cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Misconfigured(f"{where}: byte {error.start} is not UTF-8; save it as UTF-8") from error
+        raise Misconfigured(
+            f"{where}: byte {error.start} is not UTF-8; save it as UTF-8"
+        ) from error
 
 
 def _tables(path: Path | None, where: str) -> dict[str, Any]:
@@ -133,7 +137,9 @@ def _mistake(where: str, table: dict[str, Any], details: ErrorDetails) -> Mistak
     if len(parts) > 1 and parts[0] == "endpoint" and isinstance(parts[1], int):
         where = f"{where}.endpoint.{_endpoint_name(table, parts[1])}"
         parts = parts[2:]
-    key = ".".join(str(part) for part in parts if not str(part).startswith(("str", "bool", "float")))
+    key = ".".join(
+        str(part) for part in parts if not str(part).startswith(("str", "bool", "float"))
+    )
     return Mistake(where, key, _said(parts, details))
 
 
@@ -146,7 +152,7 @@ def _endpoint_name(table: dict[str, Any], number: int) -> str:
 def _said(parts: Sequence[int | str], details: ErrorDetails) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(str(parts[-1]), _siblings(parts, details))
+        return _unknown(str(parts[-1]), _siblings(details))
     if kind == "union_tag_invalid":
         return f'"{context["tag"]}" is no kind of paging; {nearest(context["tag"], _PAGING)}'
     if kind == "value_error":
@@ -159,7 +165,7 @@ def _said(parts: Sequence[int | str], details: ErrorDetails) -> str:
     return _SAID.get(kind, details["msg"])
 
 
-def _siblings(parts: Sequence[int | str], details: ErrorDetails) -> set[str]:
+def _siblings(details: ErrorDetails) -> set[str]:
     """The keys that are known where an unknown one stands."""
     loc = details["loc"]
     for part in reversed(loc[:-1]):

@@ -4,19 +4,18 @@ import contextlib
 import datetime as dt
 import json
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ashore import __version__, options
 from ashore.errors import AshoreError, ExitStatus, Misconfigured, gravest
+from ashore.signals import Control, Terminated, ended_by_sigterm, stopped_by_signals
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -50,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments or os.environ.get("ASHORE_JSON", "").lower() in _TRUE
     try:
-        with _ended_by_signals():
+        with ended_by_sigterm():
             return int(cli.main(arguments, prog_name="ashore", standalone_mode=False) or 0)
     except click.ClickException as error:
         return _explain(ExitStatus.MISCONFIGURED, _usage(error), as_json=as_json)
@@ -58,9 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _explain(error.status, str(error), as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         return _explain(ExitStatus.INTERRUPTED, "interrupted", as_json=as_json)
-    except _Terminated:
+    except Terminated:
         return _explain(ExitStatus.TERMINATED, "terminated", as_json=as_json)
-    except Exception as error:  # a bug: its traceback is for the developers
+    except Exception as error:  # noqa: BLE001 - a bug: its traceback is for the developers
         _console().print_exception()
         return _explain(ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}", as_json=as_json)
 
@@ -88,9 +87,13 @@ def cli() -> None:
 @options.log_level
 @options.as_json
 def extract(
-    sources: tuple[str, ...], location: str, date: str | None, catalog_file: Path | None, **more: Any
+    sources: tuple[str, ...],
+    location: str,
+    date: str | None,
+    catalog_file: Path | None,
+    **more: Any,  # noqa: ANN401 - the other options, by name
 ) -> int:
-    """Extract today of each SOURCE: ask, land, prove.
+    r"""Extract today of each SOURCE: ask, land, prove.
 
     \b
     Examples:
@@ -101,7 +104,6 @@ def extract(
     from ashore import jobs
     from ashore.catalog_file import read_catalog
     from ashore.pace import RequestLimit
-    from ashore.run import Control
     from ashore.store import open_store
 
     until, limit = time.monotonic() + more["deadline"], more["max_requests"]
@@ -124,7 +126,7 @@ def extract(
     if more["check"]:
         return _tell(jobs.try_out(todo), as_json=more["as_json"])
     control = Control()
-    with _observer(more["log_level"]) as observer, _stopped_by_signals(control.stop):
+    with _observer(more["log_level"]) as observer, stopped_by_signals(control):
         outcomes = jobs.carry_out(todo, observer, control)
     status = gravest([outcome.status for outcome in outcomes])
     if control.signal is not None and len(outcomes) < len(todo):
@@ -138,10 +140,8 @@ def extract(
 @options.to
 @options.catalog
 @options.as_json
-def plan(
-    sources: tuple[str, ...], location: str, catalog_file: Path | None, as_json: bool
-) -> int:
-    """Tell what an extraction would request, without sending anything.
+def plan(sources: tuple[str, ...], location: str, catalog_file: Path | None, as_json: bool) -> int:
+    r"""Tell what an extraction would request, without sending anything.
 
     From the catalog and the last complete day: requests per endpoint, minutes at the declared
     pace, objects and bytes.
@@ -175,7 +175,7 @@ def plan(
 def verify(
     sources: tuple[str, ...], location: str, date: str | None, every_day: bool, as_json: bool
 ) -> int:
-    """Read landed objects back, and hold them against their receipts.
+    r"""Read landed objects back, and hold them against their receipts.
 
     The last complete day of each SOURCE, unless told otherwise; of every source in the location,
     unless some are named.
@@ -219,7 +219,7 @@ def status(
     check: bool,
     as_json: bool,
 ) -> int:
-    """Show a calendar of days: complete, incomplete and why, missing, not yet due.
+    r"""Show a calendar of days: complete, incomplete and why, missing, not yet due.
 
     Of the catalog's default sources and all sources in the location, unless some are named.
 
@@ -234,7 +234,9 @@ def status(
     from ashore.store import open_store
 
     shown = look(open_store(location), read_catalog(catalog_file).default, sources, days)
-    wanting = [f"{d.day.source} {d.day.date}: {d.state.value}: {d.said}" for d in shown if d.wanting]
+    wanting = [
+        f"{d.day.source} {d.day.date}: {d.state.value}: {d.said}" for d in shown if d.wanting
+    ]
     result = ExitStatus.VIOLATED if check and wanting else ExitStatus.COMPLETE
     if as_json:
         error = "; ".join(wanting) if result else None
@@ -255,7 +257,7 @@ def catalog() -> None:
 @options.catalog
 @options.as_json
 def catalog_check(file: Path | None, catalog_file: Path | None, as_json: bool) -> int:
-    """Check a catalog FILE: every mistake is one line that names its place and its mend.
+    r"""Check a catalog FILE: every mistake is one line that names its place and its mend.
 
     \b
     Example:
@@ -285,7 +287,7 @@ def catalog_check(file: Path | None, catalog_file: Path | None, as_json: bool) -
 @options.catalog
 @options.as_json
 def catalog_show(sources: tuple[str, ...], catalog_file: Path | None, as_json: bool) -> int:
-    """Show sources with every default filled in: all of the catalog, unless some are named.
+    r"""Show sources with every default filled in: all of the catalog, unless some are named.
 
     \b
     Example:
@@ -311,8 +313,11 @@ def catalog_show(sources: tuple[str, ...], catalog_file: Path | None, as_json: b
 @options.standin_rate
 @options.standin_catalog
 @options.catalog
-def standin(catalog_file: Path | None, **more: Any) -> int:
-    """Serve recorded or generated answers on loopback, with faults on request.
+def standin(
+    catalog_file: Path | None,
+    **more: Any,  # noqa: ANN401 - the other options, by name
+) -> int:
+    r"""Serve recorded or generated answers on loopback, with faults on request.
 
     Writes a catalog whose sources point at it, and serves until it is interrupted.
 
@@ -435,10 +440,10 @@ def _observer(level: str) -> "Iterator[Observer]":
 
 
 @contextlib.contextmanager
-def _counting() -> "Iterator[Any]":
+def _counting() -> "Iterator[Callable[[int, int], None]]":
     """Tell on a terminal how far something is."""
     if not sys.stderr.isatty():
-        yield lambda done, of: None
+        yield lambda _done, _of: None
         return
     from rich.progress import MofNCompleteColumn, Progress
 
@@ -446,50 +451,3 @@ def _counting() -> "Iterator[Any]":
     with Progress(*columns, console=_console(), transient=True) as bar:
         task = bar.add_task("reading", total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
-
-
-# --- signals
-
-
-class _Terminated(BaseException):
-    """SIGTERM, where nothing has to be ended in order."""
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM end the command as SIGINT does; process 1 of a container has no such default."""
-
-    def terminate(_signal: int, _frame: FrameType | None) -> None:
-        raise _Terminated
-
-    with _handling({signal.SIGTERM: terminate}):
-        yield
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(stop: Any) -> Iterator[None]:
-    """Let the first signal end the run in order, and the second one at once."""
-    status = {signal.SIGINT: ExitStatus.INTERRUPTED, signal.SIGTERM: ExitStatus.TERMINATED}
-    came: list[int] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if came:
-            os._exit(status[signal.Signals(number)])
-        came.append(number)
-        stop(status[signal.Signals(number)])
-
-    with _handling(dict.fromkeys(status, handle)):
-        yield
-
-
-@contextlib.contextmanager
-def _handling(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread hears of signals
-        return
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

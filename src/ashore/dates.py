@@ -26,7 +26,7 @@ def parse_date(text: str, where: str) -> dt.date:
 
 
 def parse_scheduled_at(text: str) -> dt.datetime:
-    """Return the moment of ``ASHORE_SCHEDULED_AT``: RFC 3339 with an offset, as EventBridge sends it.
+    """Return the moment of ``ASHORE_SCHEDULED_AT``: RFC 3339 with an offset.
 
     Raises:
         Misconfigured: when it is none.

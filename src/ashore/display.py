@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Sequence
 
-
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -77,7 +76,7 @@ class ProgressBar:
         if self._bar:
             self._bar.update(self._task, advance=len(receipts))
 
-    def retried(self, path: str, reason: str, attempt: int) -> None:
+    def retried(self, path: str, reason: str, attempt: int) -> None:  # noqa: ARG002 - an Observer
         """Count a retry, and say why above the bar."""
         self._retries += 1
         if self._bar:
@@ -88,7 +87,7 @@ class ProgressBar:
         where = shown(failure.object)
         self._console.print(f"[red]failed[/] {where}: {shown(failure.reason)}")
 
-    def ended(self, outcome: str, reason: str) -> None:
+    def ended(self, outcome: str, reason: str) -> None:  # noqa: ARG002 - an Observer
         """Let the bar stand as it is."""
         if self._bar:
             self._bar.stop()
@@ -148,13 +147,17 @@ def calendar(days: Iterable[DayStatus]) -> Table:
 def forecast(plan: Plan) -> Table:
     """Return what an extraction would request as a table."""
     least = "at least " if plan.at_least else ""
-    title = f"{plan.source}: {least}{plan.requests} requests, {least}{human_seconds(plan.minutes * 60)}"
+    title = (
+        f"{plan.source}: {least}{plan.requests} requests, {least}{human_seconds(plan.minutes * 60)}"
+    )
     table = Table(title=f"{title} at {plan.pace}", title_justify="left")
     table.add_column("endpoint")
     table.add_column("requests", justify="right")
     table.add_column("how it is known")
     for each in plan.endpoints:
-        table.add_row(each.endpoint, "?" if each.requests is None else str(each.requests), each.basis)
+        table.add_row(
+            each.endpoint, "?" if each.requests is None else str(each.requests), each.basis
+        )
     return table
 
 
@@ -164,5 +167,3 @@ def verdict(found: Verdict) -> str:
     if found.holds:
         return f"{name}: {found.objects} objects, {human_bytes(found.bytes)}: all as they landed"
     return f"{name}: does not hold, {len(found.problems)} problems"
-
-

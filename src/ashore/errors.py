@@ -1,10 +1,10 @@
 """Errors, named by what the caller does next, and the exit status that each one means.
 
-    AshoreError
-    ├── Misconfigured    the user mends the command line, the catalog or the environment   2
-    ├── Incomplete       run again later: what landed stays                                 3
-    ├── Violated         look at the data: an expectation or a promise does not hold        4
-    └── LocationUnusable the operator mends the bucket, the folder or the permission        5
+AshoreError
+├── Misconfigured    the user mends the command line, the catalog or the environment   2
+├── Incomplete       run again later: what landed stays                                 3
+├── Violated         look at the data: an expectation or a promise does not hold        4
+└── LocationUnusable the operator mends the bucket, the folder or the permission        5
 """
 
 import difflib

@@ -91,7 +91,9 @@ def _max_drop(expect: Expect, figures: Figures) -> Check | None:
     if not before:
         return Check("max_drop", met=True, said="no earlier day to compare with", figures=counted)
     drop = 1 - figures.records / before
-    said = f"{figures.records} records after {before}: {max(drop, 0):.1%} fewer, {share:.1%} allowed"
+    said = (
+        f"{figures.records} records after {before}: {max(drop, 0):.1%} fewer, {share:.1%} allowed"
+    )
     # Multiplied rather than divided: 0.1 of 300 is exactly 30.
     met = before - figures.records <= share * before + 1e-9
     return Check("max_drop", met, said, counted)

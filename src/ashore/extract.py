@@ -25,7 +25,8 @@ from ashore.pace import Governor, Limit
 from ashore.progress import Observer
 from ashore.receipts import ReceiptBook, timestamp
 from ashore.redaction import Redactor
-from ashore.run import Control, Run
+from ashore.run import Run
+from ashore.signals import Control
 from ashore.spool import Spool
 from ashore.store import Body, Store
 from ashore.tries import Workshop

@@ -1,4 +1,4 @@
-"""The one place that sends: a URL goes out, an answer comes back, its body exactly as it was sent."""
+"""The one place that sends: a URL goes out, an answer comes back, its body as it was sent."""
 
 import datetime as dt
 import io

@@ -14,7 +14,7 @@ from ashore.pace import Limit
 from ashore.progress import Observer
 from ashore.receipts import timestamp
 from ashore.redaction import secret_of
-from ashore.run import Control
+from ashore.signals import Control
 from ashore.store import Store
 
 
@@ -74,7 +74,7 @@ def acceptances(texts: Iterable[str], sources: Sequence[Source]) -> set[tuple[st
     return accepted
 
 
-def jobs(
+def jobs(  # noqa: PLR0913 - each is said on the command line
     sources: Sequence[Source],
     store: Store,
     moment: When,

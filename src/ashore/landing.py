@@ -91,5 +91,4 @@ def _problem(there: Description | None, url: str | None) -> str | None:
 
 def _records(endpoint: Endpoint, body: bytes) -> object:
     document = parse(body)
-    found = endpoint.records.find(document) if endpoint.records else document
-    return found
+    return endpoint.records.find(document) if endpoint.records else document

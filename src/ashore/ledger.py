@@ -102,7 +102,7 @@ class Ledger:
             self.violations.append(reason)
 
     def checks(self, endpoint: Endpoint, figures: Figures | None = None) -> list[Check]:
-        """Hold an endpoint's figures, or those of its one set before it lands, against its expectations."""
+        """Hold what was counted, or a set yet to land, against an endpoint's expectations."""
         account = self.accounts[endpoint.name]
         counted = figures or Figures(
             account.records, account.duplicates, account.keyless, account.failed

@@ -41,7 +41,7 @@ def start(stream: TextIO, level: str) -> logging.Handler:
     return handler
 
 
-def event(name: str, level: int = logging.INFO, **facts: Any) -> None:  # noqa: ANN401 - JSON values
+def event(name: str, /, *, level: int = logging.INFO, **facts: Any) -> None:  # noqa: ANN401 - JSON values
     """Log one event with its facts."""
     logger.log(level, name, extra={"facts": facts})
 
@@ -53,7 +53,7 @@ class LogObserver:
         """Begin with nothing told."""
         self._expected = self._done = self._sent = self._retries = 0
         self._told = time.monotonic()
-        self._run: dict[str, str] = {}
+        self._run: dict[str, Any] = {}
 
     def begun(self, source: str, date: str, location: str, run_id: str) -> None:
         """Tell that a run begins."""
@@ -78,23 +78,25 @@ class LogObserver:
         if logger.isEnabledFor(logging.DEBUG):
             for receipt in receipts:
                 facts = {"object": receipt.path, "bytes": receipt.bytes, "adopted": receipt.adopted}
-                event("landed", logging.DEBUG, **self._run, **facts)
+                event("landed", level=logging.DEBUG, **self._run, **facts)
 
     def retried(self, path: str, reason: str, attempt: int) -> None:
         """Tell that something is tried again."""
         self._retries += 1
         facts = {"object": path, "reason": reason, "attempt": attempt}
-        event("tried_again", logging.WARNING, **self._run, **facts)
+        event("tried_again", level=logging.WARNING, **self._run, **facts)
 
     def failed(self, failure: Failure) -> None:
         """Tell that a set is lost for good."""
         facts = {"object": failure.object, "reason": failure.reason, "status": failure.status}
-        event("failed", logging.ERROR, **self._run, **facts, attempts=failure.attempts)
+        event("failed", level=logging.ERROR, **self._run, **facts, attempts=failure.attempts)
 
     def ended(self, outcome: str, reason: str) -> None:
         """Tell how the run ended."""
         level = logging.INFO if outcome == "complete" else logging.ERROR
-        event("run_ended", level, **self._run, outcome=outcome, reason=reason, **self._figures())
+        event(
+            "run_ended", level=level, **self._run, outcome=outcome, reason=reason, **self._figures()
+        )
 
     def _figures(self) -> dict[str, int]:
         return {

@@ -150,4 +150,6 @@ def _read(store: Store, path: str, model: type[Model]) -> Model | None:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise Violated(f"{path} is damaged ({place}: {first['msg']}); restore it from a copy") from error
+        raise Violated(
+            f"{path} is damaged ({place}: {first['msg']}); restore it from a copy"
+        ) from error

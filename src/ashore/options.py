@@ -8,20 +8,22 @@ import click
 
 from ashore import units
 
-
 LEVELS = ("debug", "info", "warning", "error")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A duration as catalogs write it; its value is in seconds."""
 
     name = "duration"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:  # noqa: ANN401 - as its base
+        self,
+        value: Any,  # noqa: ANN401 - as its base
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
         """Return the seconds."""
         try:
             return value if isinstance(value, float) else units.duration(value)
@@ -61,7 +63,9 @@ log_level = option(
     show_default=True,
     help="How much is told on standard error.",
 )
-workers = option("--workers", type=click.IntRange(1, 256), help="Threads, instead of the catalog's.")
+workers = option(
+    "--workers", type=click.IntRange(1, 256), help="Threads, instead of the catalog's."
+)
 deadline = option(
     "--deadline",
     type=Duration(),

@@ -65,7 +65,9 @@ def following_request(source: Source, day: Day, last: Request, pages: list[Page]
 
 def _request(source: Source, day: Day, key: SetKey, page: int, url: str) -> Request:
     paged = source.endpoint(key.endpoint).paging is not None
-    return Request(key, page, url, object_path(day, key.endpoint, key.values, page if paged else None))
+    return Request(
+        key, page, url, object_path(day, key.endpoint, key.values, page if paged else None)
+    )
 
 
 def _first_params(endpoint: Endpoint) -> dict[str, Scalar]:

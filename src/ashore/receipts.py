@@ -89,10 +89,11 @@ class Receipt:
             "headers": {n: v for n, v in origin.headers.items() if len(v) <= _LONGEST_HEADER},
         }
         optional = {"total": self.total, "final_url": origin.final_url, "link": origin.link}
-        for name, value in optional.items():
-            if value is not None and len(json.dumps(value)) <= _LONGEST_URL:
-                notes[name] = value
-        return notes
+        return notes | {
+            name: value
+            for name, value in optional.items()
+            if value is not None and len(json.dumps(value)) <= _LONGEST_URL
+        }
 
 
 def url_sha256(url: str) -> str:
@@ -153,7 +154,7 @@ class ReceiptBook:
         self._spool.close()
 
     def _lines(self) -> Iterator[str]:
-        for _, line in self._spool.items():
+        for _path, line in self._spool.items():  # noqa: PERF102 - not a dict
             yield json.dumps(line, sort_keys=True, ensure_ascii=False)
 
     def _sums(self) -> Iterator[str]:

@@ -66,5 +66,5 @@ class Redactor:
 
 
 def printable(text: str) -> str:
-    """Return the text with control characters escaped: what an API sends may not steer a terminal."""
+    """Return the text with control characters escaped: an API may not steer a terminal."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from ashore import urls
@@ -12,7 +13,7 @@ from ashore.answers import Worth
 from ashore.backoff import wait_before
 from ashore.catalog import Endpoint, PageNumbers, Source
 from ashore.dates import in_words
-from ashore.errors import AshoreError, ExitStatus, LocationUnusable, Violated
+from ashore.errors import AshoreError, LocationUnusable, Violated
 from ashore.ledger import Failure, Ledger
 from ashore.naming import Day
 from ashore.pace import Breaker, Governor
@@ -20,6 +21,7 @@ from ashore.planning import Request, SetKey, first_request, following_request, p
 from ashore.progress import Observer
 from ashore.receipts import ReceiptBook
 from ashore.sets import Disagreement, Extent, agree, number_of_pages, progress
+from ashore.signals import Control
 from ashore.tries import (
     Disagreed,
     Failed,
@@ -44,18 +46,6 @@ _LOOK_EVERY = 0.5
 Task = Callable[[], Result]
 
 
-class Control:
-    """Lets a signal end what is under way; safe to call from a signal handler."""
-
-    def __init__(self) -> None:
-        """Begin without a signal."""
-        self.signal: ExitStatus | None = None
-
-    def stop(self, status: ExitStatus) -> None:
-        """Ask the run to end in order; it looks at least twice a second."""
-        self.signal = status
-
-
 @dataclass(slots=True)
 class _Set:
     """A set that is under way: its pages so far."""
@@ -78,7 +68,7 @@ class Run:
     Only this thread touches the ledger, the receipts and the sets; workers get and give values.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each part has its own reason to change
         self,
         source: Source,
         day: Day,
@@ -117,7 +107,9 @@ class Run:
         Raises:
             LocationUnusable: when the location failed under way.
         """
-        roots = [SetKey(endpoint.name) for endpoint in self._source.endpoints if not endpoint.for_each]
+        roots = [
+            SetKey(endpoint.name) for endpoint in self._source.endpoints if not endpoint.for_each
+        ]
         self._plan(roots)
         try:
             while not self._ended and (self._fill() or self._running):
@@ -168,7 +160,7 @@ class Run:
             self._refuse_twins(request)
             self._sets[key] = _Set()
             if self._workshop.is_there(request.path):
-                yield lambda first=request: self._workshop.adopt(first)
+                yield partial(self._workshop.adopt, request)
             else:
                 yield self._try(Try(request, request.url))
 
@@ -184,7 +176,7 @@ class Run:
         self._names.add(name)
 
     def _try(self, tried: Try) -> Task:
-        return lambda: self._workshop.attempt(tried)
+        return partial(self._workshop.attempt, tried)
 
     def _at_once(self, task: Task) -> None:
         self._after(0.0, task)
@@ -293,7 +285,7 @@ class Run:
         if whole:
             held, attempt = state.in_order(), state.attempt
             state.held = {}
-            self._at_once(lambda: self._workshop.land(key, held, attempt))
+            self._at_once(partial(self._workshop.land, key, held, attempt))
 
     def _numbered(self, key: SetKey, attempt: int, pages: int) -> Iterator[Task]:
         for page in range(2, pages + 1):

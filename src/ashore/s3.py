@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import json
 import shlex
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,
     HTTPClientError,
     InvalidConfigError,
     NoCredentialsError,
     ParamValidationError,
     ProfileNotFound,
+)
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
 )
 
 from ashore.errors import LocationUnusable, Misconfigured
@@ -117,7 +120,7 @@ class S3:
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the common prefixes directly below one."""
-        for page in self._pages(prefix, Delimiter="/"):
+        for page in self._pages(prefix, "/"):
             for entry in page.get("CommonPrefixes", []):
                 yield entry["Prefix"].removeprefix(self._prefix)
 
@@ -134,10 +137,8 @@ class S3:
 
     def replace(self, path: str, body: bytes, version: str | None) -> bool:
         """Replace that ETag (``If-Match``), or create where there was none."""
-        from hashlib import sha256
-
         condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
-        whole = Body(body, len(body), sha256(body).hexdigest())
+        whole = Body(body, len(body), hashlib.sha256(body).hexdigest())
         return self._put(path, whole, ContentType=_content_type(path), **condition)
 
     def settle(self, prefix: str) -> None:
@@ -149,37 +150,41 @@ class S3:
         return f"aws s3 mv {shlex.quote(old)} {shlex.quote(new)}"
 
     def _put(self, path: str, body: Body, **more: Any) -> bool:  # noqa: ANN401 - boto3's own
-        checksum = base64.b64encode(bytes.fromhex(body.sha256)).decode()
         with self._usable(path):
             for _ in range(_RACES):
                 try:
-                    with _opened(body) as content:
-                        self._client.put_object(
-                            Bucket=self._bucket,
-                            Key=self._key(path),
-                            Body=content,
-                            ChecksumSHA256=checksum,
-                            **more,
-                        )
-                    return True
+                    self._put_once(path, body, **more)
                 except ClientError as error:
                     if _code(error) in _TAKEN or (_code(error) in _MISSING and "IfMatch" in more):
                         return False
                     if _code(error) not in _RACE:
                         raise
+                else:
+                    return True
         raise LocationUnusable(f"{self.root}/{path}: other writers were in the way {_RACES} times")
 
-    def _hash(self, path: str) -> str:
-        from hashlib import sha256
+    def _put_once(self, path: str, body: Body, **more: Any) -> None:  # noqa: ANN401 - boto3's own
+        checksum = base64.b64encode(bytes.fromhex(body.sha256)).decode()
+        with _opened(body) as content:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._key(path),
+                Body=content,
+                ChecksumSHA256=checksum,
+                **more,
+            )
 
-        digest = sha256()
+    def _hash(self, path: str) -> str:
+        digest = hashlib.sha256()
         for piece in self.stream(path):
             digest.update(piece)
         return digest.hexdigest()
 
-    def _pages(self, prefix: str, **more: str) -> Iterator[Any]:
+    def _pages(self, prefix: str, delimiter: str = "") -> Iterator[Any]:
         paginator = self._client.get_paginator("list_objects_v2")
-        pages = paginator.paginate(Bucket=self._bucket, Prefix=self._key(prefix), **more)
+        pages = paginator.paginate(
+            Bucket=self._bucket, Prefix=self._key(prefix), Delimiter=delimiter
+        )
         with self._usable(prefix):
             yield from pages
 
@@ -200,7 +205,7 @@ class S3:
             ) from error
         except ParamValidationError as error:
             raise Misconfigured(f"{place} is no location in S3: {_first_line(error)}") from error
-        except (BotoCoreError, HTTPClientError, ConnectionError) as error:
+        except (BotoCoreError, HTTPClientError, BotoConnectionError) as error:
             raise LocationUnusable(f"{place}: {_first_line(error)}") from error
 
 

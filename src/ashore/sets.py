@@ -61,7 +61,9 @@ def number_of_pages(endpoint: Endpoint, first: Page) -> int:
     return pages
 
 
-def judge(endpoint: Endpoint, pages: Sequence[Page], alone: Callable[[Figures], list[Check]]) -> None:
+def judge(
+    endpoint: Endpoint, pages: Sequence[Page], alone: Callable[[Figures], list[Check]]
+) -> None:
     """Hold a whole set against the API's total and against what is expected of it.
 
     ``alone`` gives the checks over the endpoint for an endpoint that has this one set, and

@@ -22,7 +22,9 @@ class Spool:
         self._lock = threading.Lock()
         self._table.execute("PRAGMA journal_mode = OFF")
         self._table.execute("PRAGMA synchronous = OFF")
-        self._table.execute("CREATE TABLE spool (path TEXT PRIMARY KEY, document TEXT) WITHOUT ROWID")
+        self._table.execute(
+            "CREATE TABLE spool (path TEXT PRIMARY KEY, document TEXT) WITHOUT ROWID"
+        )
 
     def put(self, path: str, document: Any = None) -> None:  # noqa: ANN401 - any JSON value
         """Keep a document under a path, instead of one that was there."""

@@ -66,17 +66,18 @@ def calendar(
 ) -> Iterator[DayStatus]:
     """Yield the last days of each source up to today, the earliest first.
 
-    A source's calendar begins with the first day that anything is stated about, if that is later:
-    days before there was anything are not missing. Today and the last due day are always shown.
+    A source's calendar begins with the first day that anything is stated about: days before are
+    not missing. Of a source that never landed, it begins with the last day that was due.
     """
-    today = now.astimezone(dt.UTC).date()
+    today, due = now.astimezone(dt.UTC).date(), _last_due(now)
+    days = max(days, (today - due).days + 1)
     names = [folder for folder in store.folders("manifests/") if date_of(folder)]
     for source in sources:
         window = [today - dt.timedelta(days=back) for back in range(days - 1, -1, -1)]
         known = _known(store, names, source, window)
-        first = min(known, default=_last_due(now))
+        first = min(known, default=due)
         for date in window:
-            if date >= min(first, _last_due(now)):
+            if date >= first:
                 yield _status(store, Day(source, date), now, known=date in known)
 
 

@@ -91,11 +91,11 @@ def open_store(location: str, connections: int = 10) -> Store:
     if not location.startswith("s3://"):
         if "://" in location or not location:
             raise Misconfigured(f"--to {location!r}: a location is a folder or s3://bucket/prefix")
-        from ashore.folder import Folder
+        from ashore.folder import Folder  # noqa: PLC0415 - only what is used
 
         return Folder(Path(location))
     # boto3 is not even imported for a folder: it doubles the time to start.
-    from ashore.s3 import S3
+    from ashore.s3 import S3  # noqa: PLC0415 - as the line above says
 
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     return S3(bucket, prefix.strip("/"), connections)

@@ -235,7 +235,9 @@ class Workshop:
         adopted = self.lander.adopt(request)
         there = self.lander.page(endpoint, adopted)
         if endpoint.paging and progress(endpoint, [there]) is Extent.MORE:
-            raise self.lander.refused(request.path, "it is one of several pages, but now there is one")
+            raise self.lander.refused(
+                request.path, "it is one of several pages, but now there is one"
+            )
         return Landed(request.key, [adopted], [there])
 
     def _same(self, endpoint: Endpoint, held: HeldPage) -> Receipt:

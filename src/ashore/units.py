@@ -93,7 +93,7 @@ def human_bytes(number: int) -> str:
 
 
 def human_seconds(seconds: float) -> str:
-    """Write a duration for people: ``850 ms``, ``12.3 s``, ``4 min 05 s``, ``2 h 03 min``, ``3 d 4 h``."""
+    """Write a duration for people: ``850 ms``, ``12.3 s``, ``4 min 05 s``, ``2 h 03 min``."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:

@@ -53,7 +53,7 @@ def same_host(asked: str, other: str) -> bool:
             return False
         upgraded = (first.scheme, second.scheme) == ("http", "https")
         ports = _port(first), _port(second)
-        return first.scheme == second.scheme and ports[0] == ports[1] or (
+        return (first.scheme == second.scheme and ports[0] == ports[1]) or (
             upgraded and (ports[0] == ports[1] or ports == (80, 443))
         )
     except ValueError:
@@ -68,5 +68,3 @@ def _written(value: Scalar, values: Mapping[str, str]) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return PLACEHOLDER.sub(lambda name: values[name[1]], str(value))
-
-

@@ -1,0 +1,71 @@
+"""What SIGINT and SIGTERM do: the first one ends a run in order, the second one at once."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from ashore.errors import ExitStatus
+
+_STATUS = {signal.SIGINT: ExitStatus.INTERRUPTED, signal.SIGTERM: ExitStatus.TERMINATED}
+_Handler = Callable[[int, FrameType | None], None]
+
+
+class Terminated(BaseException):
+    """SIGTERM came where nothing has to be ended in order."""
+
+
+class Control:
+    """Lets a signal end what is under way; safe to call from a signal handler."""
+
+    def __init__(self) -> None:
+        """Begin without a signal."""
+        self.signal: ExitStatus | None = None
+
+    def stop(self, status: ExitStatus) -> None:
+        """Ask the run to end in order; it looks at least twice a second."""
+        self.signal = status
+
+
+@contextlib.contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end a command as SIGINT does; process 1 of a container has no such default.
+
+    Raises:
+        Terminated: when it comes.
+    """
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    with _handling({signal.SIGTERM: terminate}):
+        yield
+
+
+@contextlib.contextmanager
+def stopped_by_signals(control: Control) -> Iterator[None]:
+    """Let the first signal stop a run through its control, and the second end the process."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        status = _STATUS[signal.Signals(number)]
+        if control.signal is not None:
+            os._exit(status)
+        control.stop(status)
+
+    with _handling(dict.fromkeys(_STATUS, handle)):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(handlers: dict[signal.Signals, _Handler]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears of signals
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
