@@ -6,7 +6,7 @@ ARGS =
 CHECKS =
 PROFILE = dev
 STORE =
-TO = landing
+TO = countries
 
 # The first of these that can be used; the python3 of macOS and of older Linuxes is too old.
 CAN_BE_USED := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -40,7 +40,7 @@ setup: tools .venv/.ready ## Install everything: .venv and, where asdf is presen
 demo: .venv/.ready ## See a day land, be verified, be killed and resumed (STORE=s3: a local S3)
 	@.venv/bin/python scripts/demo.py $(if $(STORE),--store $(STORE))
 
-run: .venv/.ready ## Land today in landing/ or TO=s3://bucket/prefix (PROFILE=dev, ARGS=--help)
+run: .venv/.ready ## Land today in countries/ or TO=s3://bucket/prefix (PROFILE=dev, ARGS=--help)
 	@$(if $(filter s3://%,$(TO)),AWS_PROFILE='$(PROFILE)') .venv/bin/ashore extract --to '$(TO)' $(ARGS)
 
 test: .venv/.ready ## Run all tests (ARGS="-k landing" narrows them)
@@ -62,9 +62,9 @@ bench: .venv/.ready ## Measure overhead and memory (ARGS go to benchmarks/bench.
 lock: .poetry/.ready ## Bring poetry.lock up to date with pyproject.toml (ARGS=--regenerate: all newest)
 	@$(POETRY) lock --no-interaction $(ARGS)
 
-clean: ## Remove environments and caches; landing/ is data and stays
+clean: ## Remove environments and caches; landing*/ and countries/ are data and stay
 	rm -rf .venv .poetry .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
-	find . -path ./landing -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+	find . -path "./landing*" -prune -o -path ./countries -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: tools
 tools:
