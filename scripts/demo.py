@@ -1,7 +1,7 @@
 """See a day land, be verified, be killed and resumed: against recorded answers, without a network.
 
-    make demo             into a folder
-    make demo STORE=s3    into a local S3 server
+make demo             into a folder
+make demo STORE=s3    into a local S3 server
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from ashore.errors import Violated
 from ashore.units import whole_number
 
 _LONGEST_INTEGER = 4000  # Python refuses to read integers of more than 4,300 digits
+_LONGEST_REASON = 5_000  # cut short for people only after the secret is taken out
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ALWAYS_AGAIN = {408, 425, 429}
 
@@ -88,12 +89,12 @@ class _ExactFloat(float):
 def judge(source: Source, endpoint: Endpoint, answer: Answer) -> Page | Refused:
     """Return what an answer's body says, or why it is not acceptable."""
     status = answer.status
+    if status is not None and status != 200:
+        return _judge_status(source, status, answer)
     if answer.too_large:
         return Refused(Worth.FINAL, answer.problem or "the body is too large", status)
-    if status is None or (status == 200 and answer.problem):
-        return Refused(Worth.AGAIN, answer.problem or "no answer", None, counts_for_breaker=True)
-    if status != 200:
-        return _judge_status(source, status, answer)
+    if status is None or answer.problem:
+        return Refused(Worth.AGAIN, answer.problem or "no answer", counts_for_breaker=True)
     try:
         return examine(source, endpoint, answer.body, answer.link)
     except NotJson as error:
@@ -130,7 +131,7 @@ def examine(source: Source, endpoint: Endpoint, body: bytes, link: str | None = 
     document = parse(body, exact=bool(children) or isinstance(endpoint.paging, Cursor))
     found = source.error.find(document) if source.error else None
     if _is_something(found):
-        raise ErrorAnswer(f"an error answer: {json.dumps(found, default=str)[:200]}")
+        raise ErrorAnswer(f"an error answer: {json.dumps(found, default=str)[:_LONGEST_REASON]}")
     total = _number(endpoint.total, document, "total") if endpoint.total else None
     records = _records(endpoint, document, total)
     selected = {
@@ -195,7 +196,7 @@ def _number(expression: Expression, document: object, what: str) -> int:
     found = expression.find(document)
     number = whole_number(found)
     if number is None:
-        shown = json.dumps(found, default=str)[:60]
+        shown = json.dumps(found, default=str)[:_LONGEST_REASON]
         raise Violated(f"unknown shape: {what} = {expression} finds {shown}, which is no number")
     return number
 

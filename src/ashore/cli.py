@@ -414,6 +414,7 @@ def _show_outcomes(outcomes: "Sequence[Outcome]", status: ExitStatus, *, as_json
     for outcome in outcomes:
         if not as_json and outcome.document:
             _show(display.ledger(outcome))
+        if not as_json and outcome.ran:
             _show(display.summary(outcome))
         if not as_json and outcome.status is ExitStatus.COMPLETE:
             _show(display.shown(f"{outcome.source} {outcome.day.date}: {outcome.reason}"))

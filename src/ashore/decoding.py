@@ -1,28 +1,27 @@
-"""Undo the content coding of a body, never beyond a cap, and only where it is whole."""
+"""Undo the content coding of a body, a little at a time, and only where it is whole."""
 
 import zlib
+from collections.abc import Iterator
 from typing import Protocol
+
+_PIECE = 2**18
 
 
 class BrokenBody(ValueError):
     """A body whose content coding is unknown, damaged or cut off."""
 
 
-class TooLarge(ValueError):
-    """A body that is larger than it may be."""
-
-
 class Decoder(Protocol):
     """Takes a body as it was sent, piece by piece, and gives it as it lands."""
 
-    def feed(self, piece: bytes) -> bytes:
-        """Return what a piece decodes to."""
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Yield what a piece decodes to, in pieces that are never large."""
 
     def finish(self) -> None:
         """Raise BrokenBody when the body is not whole."""
 
 
-def decoder_of(content_encoding: str | None, cap: int) -> Decoder:
+def decoder_of(content_encoding: str | None) -> Decoder:
     """Return the decoder for a ``Content-Encoding`` (RFC 9110, section 8.4): gzip, deflate or none.
 
     Raises:
@@ -32,15 +31,15 @@ def decoder_of(content_encoding: str | None, cap: int) -> Decoder:
     if coding in {"", "identity"}:
         return _Identity()
     if coding in {"gzip", "x-gzip"}:
-        return _Inflate(cap, zlib.MAX_WBITS | 16)
+        return _Inflate(zlib.MAX_WBITS | 16)
     if coding == "deflate":
-        return _Inflate(cap, zlib.MAX_WBITS)
+        return _Inflate(zlib.MAX_WBITS)
     raise BrokenBody(f"the content coding {coding[:40]!r} was not asked for")
 
 
 class _Identity:
-    def feed(self, piece: bytes) -> bytes:
-        return piece
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        yield piece
 
     def finish(self) -> None:
         pass
@@ -49,34 +48,33 @@ class _Identity:
 class _Inflate:
     """Gzip, possibly of several members, and deflate with or without its zlib header."""
 
-    def __init__(self, cap: int, bits: int) -> None:
-        self._cap = cap
+    def __init__(self, bits: int) -> None:
         self._bits = bits
         self._stream = zlib.decompressobj(bits)
         self._begun = False
 
-    def feed(self, piece: bytes) -> bytes:
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        more = bool(piece)
+        while more:
+            if self._stream.eof:
+                self._stream = zlib.decompressobj(self._bits)
+            # However much a bomb unfolds to, it does so a little at a time, until the cap is met.
+            inflated = self._decompress(piece)
+            yield inflated
+            piece = self._stream.unconsumed_tail or self._stream.unused_data
+            more = bool(piece) or (len(inflated) == _PIECE and not self._stream.eof)
+
+    def _decompress(self, piece: bytes) -> bytes:
         try:
-            return self._inflate(piece)
+            inflated = self._stream.decompress(piece, _PIECE)
         except zlib.error as error:
             if self._begun or self._bits != zlib.MAX_WBITS:
                 raise BrokenBody(f"the content coding is damaged: {error}") from error
             self._bits = -zlib.MAX_WBITS  # some servers send deflate without its header
             self._stream = zlib.decompressobj(self._bits)
-            return self.feed(piece)
-
-    def _inflate(self, piece: bytes) -> bytes:
-        whole = b""
-        while piece:
-            if self._stream.eof:
-                self._stream = zlib.decompressobj(self._bits)
-            # One byte above the cap is enough to know, however much a bomb would unfold to.
-            whole += self._stream.decompress(piece, self._cap + 1 - len(whole))
-            if len(whole) > self._cap:
-                raise TooLarge
-            piece = self._stream.unused_data
-            self._begun = True
-        return whole
+            return self._decompress(piece)
+        self._begun = True
+        return inflated
 
     def finish(self) -> None:
         if not self._stream.eof:

@@ -1,11 +1,12 @@
 """Extract one source's day: look what is there, ask for the rest, prove that all of it landed."""
 
+import contextlib
 import datetime as dt
 import hashlib
 import secrets
 import tempfile
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ class Outcome:
     document: Mapping[str, Any]
     """The manifest or the attempt; of a day that was complete already, its manifest."""
     violations: tuple[str, ...] = ()
+    ran: bool = True
+    """Whether anything was done: not so where the day was complete already."""
 
 
 def extract(job: Job, executor: Executor, observer: Observer, control: Control) -> Outcome:
@@ -108,15 +111,25 @@ def new_run_id(now: dt.datetime) -> str:
     return f"{now.strftime('%Y%m%dT%H%M%SZ')}-{secrets.token_hex(4)}"
 
 
+@contextlib.contextmanager
+def _waiting_room() -> Iterator[Path]:
+    """A folder of this machine where the pages of a set wait for each other."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="ashore-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise LocationUnusable(f"no room for temporary files (TMPDIR): {error}") from error
+    with folder as name:
+        yield Path(name)
+
+
 def _complete_already(job: Job, manifest: Manifest) -> Outcome:
     reason = f"complete since {manifest.finished_at}; no request was sent"
     if manifest.source_sha256 != job.source.sha256:
         reason += " (the catalog's part for this source has changed since)"
     document = manifest.model_dump(mode="json")
     source = job.source.name
-    return Outcome(
-        ExitStatus.COMPLETE, "complete", reason, source, job.day, manifest.run_id, document
-    )
+    run_id, status = manifest.run_id, ExitStatus.COMPLETE
+    return Outcome(status, "complete", reason, source, job.day, run_id, document, ran=False)
 
 
 class _Extraction:
@@ -143,12 +156,12 @@ class _Extraction:
         self._refuse_beyond_budget()
         begin(self._store, self._day, self._run_id, self._head())
         ledger = Ledger(self._source, self._before(), self._job.accepted)
-        with tempfile.TemporaryDirectory(prefix="ashore-", ignore_cleanup_errors=True) as aside:
-            try:
-                self._drive(executor, ledger, Path(aside))
-                outcome = self._finish(ledger, Path(aside))
-            except AshoreError as error:
-                outcome = self._attempt(ledger, error.status, str(error))
+        try:
+            with _waiting_room() as aside:
+                self._drive(executor, ledger, aside)
+                outcome = self._finish(ledger, aside)
+        except AshoreError as error:
+            outcome = self._attempt(ledger, error.status, str(error))
         self._observer.ended(outcome.outcome, outcome.reason)
         return outcome
 

@@ -17,12 +17,16 @@ from ashore import __version__, urls
 from ashore.answers import Answer
 from ashore.catalog import Source
 from ashore.connections import Watchdog, WatchedAdapter
-from ashore.decoding import BrokenBody, TooLarge, decoder_of
+from ashore.decoding import BrokenBody, decoder_of
 from ashore.redaction import auth_headers
 
 _KEPT = ("etag", "last-modified", "content-type", "date", "retry-after", "location")
 _PIECE = 65_536
 _LATE = "the answer took longer than it may"
+
+
+class _TooLargeError(Exception):
+    """The body is larger than it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class Sender:
         link, body, problem, too_large = _next_link(response), b"", None, False
         try:
             body = self._read(response, until)
-        except TooLarge:
+        except _TooLargeError:
             problem, too_large = f"the body is larger than max_body = {self._source.max_body}", True
         except (requests.RequestException, HTTPError, OSError, BrokenBody, TimeoutError) as error:
             problem = _told(error)
@@ -110,15 +114,16 @@ class Sender:
 
     def _read(self, response: requests.Response, until: float) -> bytes:
         cap, sent, body = self._source.max_body, 0, io.BytesIO()
-        decoder = decoder_of(response.headers.get("content-encoding"), cap)
+        decoder = decoder_of(response.headers.get("content-encoding"))
         # read1 gives what is there: a server that drips cannot hold a thread beyond its deadline.
         while piece := response.raw.read1(_PIECE, decode_content=False):
             sent += len(piece)
             if time.monotonic() > until:
                 raise TimeoutError(_LATE)
-            body.write(decoder.feed(piece))
-            if max(sent, body.tell()) > cap:
-                raise TooLarge
+            for decoded in decoder.feed(piece):
+                body.write(decoded)
+                if max(sent, body.tell()) > cap:
+                    raise _TooLargeError
         decoder.finish()
         return body.getvalue()
 

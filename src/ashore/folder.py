@@ -211,12 +211,14 @@ class _Journal:
     def find(self, path: str, sha256: str) -> Metadata | None:
         """Return what was noted for a file with just these bytes, or else for one of this name."""
         with self._lock:
-            self._catch_up()
-            found = self._found
-            if found is None:
-                return None
-            exact: Metadata | None = found.get(f"{path}\n{sha256}")
-            return exact or found.get(path)
+            exact = self._noted(f"{path}\n{sha256}")
+            if exact is None:
+                self._catch_up()
+                exact = self._noted(f"{path}\n{sha256}")
+            return exact or self._noted(path)
+
+    def _noted(self, key: str) -> Metadata | None:
+        return self._found.get(key) if self._found else None
 
     def _catch_up(self) -> None:
         """Read what other runs, and this one, have written since the last time."""

@@ -146,4 +146,4 @@ def _failed(job: Job, error: AshoreError) -> Outcome:
     status = error.status
     found = (str(error),) if isinstance(error, Violated) else ()
     name = ExitStatus(status).name.lower()
-    return Outcome(status, name, str(error), job.source.name, job.day, None, {}, found)
+    return Outcome(status, name, str(error), job.source.name, job.day, None, {}, found, ran=False)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ashore.errors import LocationUnusable
 from ashore.spool import Spool
 from ashore.store import Body, Metadata
 
 KEPT_HEADERS = ("etag", "last-modified", "content-type", "date")
 _LONGEST_HEADER = 100
-_LONGEST_URL = 600
+_LONGEST_FINAL_URL = 400
+_LONGEST_LINK = 600
 
 
 def timestamp(moment: dt.datetime) -> str:
@@ -36,6 +38,8 @@ class Origin:
     headers: Mapping[str, str] = field(default_factory=dict)
     link: str | None = None
     """The next page, where only a header named it."""
+    link_untold: bool = False
+    """Whether the next page's URL was too long to be kept beside an adopted object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,14 @@ class Receipt:
             "records": self.records,
             "headers": {n: v for n, v in origin.headers.items() if len(v) <= _LONGEST_HEADER},
         }
-        optional = {"total": self.total, "final_url": origin.final_url, "link": origin.link}
-        return notes | {
-            name: value
-            for name, value in optional.items()
-            if value is not None and len(json.dumps(value)) <= _LONGEST_URL
-        }
+        if self.total is not None:
+            notes["total"] = self.total
+        if origin.final_url and len(json.dumps(origin.final_url)) <= _LONGEST_FINAL_URL:
+            notes["final_url"] = origin.final_url
+        if origin.link:
+            fits = len(json.dumps(origin.link)) <= _LONGEST_LINK
+            notes |= {"link": origin.link} if fits else {"link_untold": True}
+        return notes
 
 
 def url_sha256(url: str) -> str:
@@ -116,6 +122,7 @@ def adopted(path: str, url: str, notes: Metadata) -> Receipt:
         attempts=int(notes["attempts"]),
         headers={str(name): str(value) for name, value in notes["headers"].items()},
         link=notes.get("link"),
+        link_untold=bool(notes.get("link_untold")),
     )
     size, sha256 = int(notes["bytes"]), str(notes["sha256"])
     records, total = int(notes["records"]), notes.get("total")
@@ -165,10 +172,13 @@ class ReceiptBook:
 
 def _write(file: Path, lines: Iterator[str]) -> Body:
     digest, size = hashlib.sha256(), 0
-    with file.open("wb") as out:
-        for line in lines:
-            data = f"{line}\n".encode("utf-8", "backslashreplace")
-            out.write(data)
-            digest.update(data)
-            size += len(data)
+    try:
+        with file.open("wb") as out:
+            for line in lines:
+                data = f"{line}\n".encode("utf-8", "backslashreplace")
+                out.write(data)
+                digest.update(data)
+                size += len(data)
+    except OSError as error:
+        raise LocationUnusable(f"no room for the receipts (TMPDIR): {error}") from error
     return Body(file, size, digest.hexdigest())

@@ -107,10 +107,9 @@ class Run:
         Raises:
             LocationUnusable: when the location failed under way.
         """
-        roots = [
-            SetKey(endpoint.name) for endpoint in self._source.endpoints if not endpoint.for_each
-        ]
-        self._plan(roots)
+        for endpoint in reversed(self._source.endpoints):
+            if endpoint.for_each is None:
+                self._plan(endpoint.name, 1, iter([SetKey(endpoint.name)]))
         try:
             while not self._ended and (self._fill() or self._running):
                 self._look()
@@ -147,12 +146,11 @@ class Run:
             self._ready.pop()
         return None
 
-    def _plan(self, keys: list[SetKey]) -> None:
+    def _plan(self, endpoint: str, sets: int, keys: Iterator[SetKey]) -> None:
         """Add sets, to be begun before those that are planned already: children first."""
-        for key in keys:
-            self._ledger.accounts[key.endpoint].expected += 1
-        self._observer.expected(len(keys))
-        self._ready.append(self._beginnings(iter(keys)))
+        self._ledger.accounts[endpoint].expected += sets
+        self._observer.expected(sets)
+        self._ready.append(self._beginnings(keys))
 
     def _beginnings(self, keys: Iterator[SetKey]) -> Iterator[Task]:
         for key in keys:
@@ -240,12 +238,14 @@ class Run:
         """Plan a set of the child for each value that the landed pages hold."""
         name = child.for_each.name if child.for_each else ""
         found = [value for page in landed.pages for value in page.values.get(child.name, ())]
-        values = dict.fromkeys(found)
+        values = tuple(dict.fromkeys(found))
         self._ledger.accounts[child.name].doubles += len(found) - len(values)
         for page in landed.pages:
             if problem := page.unfit.get(child.name):
                 self._ledger.violate(f"{child.name}: {problem}")
-        self._plan([SetKey(child.name, (*landed.key.values, (name, value))) for value in values])
+        # Made one by one: a million values are kept as text, not as a million keys.
+        keys = (SetKey(child.name, (*landed.key.values, (name, value))) for value in values)
+        self._plan(child.name, len(values), keys)
 
     def _held(self, result: Held) -> None:
         tried, key = result.tried, result.tried.request.key

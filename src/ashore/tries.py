@@ -6,7 +6,7 @@ import hashlib
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ashore.answers import Answer, Page, Refused, Worth, judge
@@ -25,6 +25,7 @@ from ashore.sets import judge as judge_set
 
 _LARGE = 2**20
 _EXCERPT = 500
+_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,8 @@ class Workshop:
         try:
             while self.is_there(request.path):
                 receipts.append(self.lander.adopt(request, any_url=request.page > 1))
+                if receipts[-1].origin.link_untold:
+                    break
                 pages.append(self.lander.page(endpoint, receipts[-1]))
                 if endpoint.paging is None or progress(endpoint, pages) is Extent.WHOLE:
                     return Landed(first.key, receipts, pages)
@@ -189,9 +192,14 @@ class Workshop:
         large = len(answer.body) > _LARGE
         with self.parsing if large else contextlib.nullcontext():
             verdict = judge(self.source, endpoint, answer)
-        if isinstance(verdict, Page) and self.redactor.leaks(answer.body):
+        if isinstance(verdict, Refused):
+            return replace(verdict, reason=self._shown(verdict.reason)[:_REASON])
+        if self.redactor.leaks(answer.body):
             return Refused(Worth.VIOLATED, "the answer holds the source's key", answer.status)
         return verdict
+
+    def _shown(self, text: str) -> str:
+        return printable(self.redactor.clean(text))
 
     def _failed(self, tried: Try, refused: Refused, exchange: Exchange) -> Failed:
         answer, pause = exchange.answer, None
@@ -199,7 +207,7 @@ class Workshop:
             pause = asked_pause(answer.headers.get("retry-after"), dt.datetime.now(dt.UTC))
             if pause is not None and pause <= self.source.retry.max_pause:
                 self.pause(pause)
-        text = answer.body[: 4 * _EXCERPT].decode("utf-8", "replace")
+        text = answer.body[: 8 * _EXCERPT].decode("utf-8", "replace")
         excerpt = printable(self.redactor.clean(text)[:_EXCERPT])
         return Failed(tried, refused, excerpt, pause, answer.headers.get("location"))
 
