@@ -20,7 +20,7 @@ from ashore.signals import Control, Terminated, ended_by_sigterm, stopped_by_sig
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from ashore.extract import Outcome
+    from ashore.job import Outcome
     from ashore.progress import Observer
 
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
@@ -101,19 +101,19 @@ def extract(
       ashore extract world_bank --to s3://bucket/prefix
       ashore extract --date 2026-11-24 --accept population.max_drop
     """
-    from ashore import jobs
+    from ashore import command
     from ashore.catalog_file import read_catalog
     from ashore.pace import RequestLimit
     from ashore.store import open_store
 
     until, limit = time.monotonic() + more["deadline"], more["max_requests"]
-    selected = jobs.chosen(read_catalog(catalog_file), sources)
-    moment = jobs.when(
+    selected = command.chosen(read_catalog(catalog_file), sources)
+    moment = command.when(
         date, os.environ, dt.datetime.now(dt.UTC), allow_backdate=more["allow_backdate"]
     )
-    accepted = jobs.acceptances(more["accept"], selected)
+    accepted = command.acceptances(more["accept"], selected)
     connections = more["workers"] or max(source.workers for source in selected)
-    todo = jobs.jobs(
+    todo = command.jobs(
         selected,
         open_store(location, connections),
         moment,
@@ -124,10 +124,10 @@ def extract(
         accepted=accepted,
     )
     if more["check"]:
-        return _tell(jobs.try_out(todo), as_json=more["as_json"])
+        return _tell(command.try_out(todo), as_json=more["as_json"])
     control = Control()
     with _observer(more["log_level"]) as observer, stopped_by_signals(control):
-        outcomes = jobs.carry_out(todo, observer, control)
+        outcomes = command.carry_out(todo, observer, control)
     status = gravest([outcome.status for outcome in outcomes])
     if control.signal is not None and len(outcomes) < len(todo):
         status = gravest([status, control.signal])
@@ -152,7 +152,7 @@ def plan(sources: tuple[str, ...], location: str, catalog_file: Path | None, as_
     """
     from ashore import display, forecast
     from ashore.catalog_file import read_catalog
-    from ashore.jobs import chosen
+    from ashore.command import chosen
     from ashore.store import open_store
 
     store, today = open_store(location), dt.datetime.now(dt.UTC).date()
@@ -294,7 +294,7 @@ def catalog_show(sources: tuple[str, ...], catalog_file: Path | None, as_json: b
       ashore catalog show world_bank
     """
     from ashore.catalog_file import described, read_catalog
-    from ashore.jobs import chosen
+    from ashore.command import chosen
 
     read = read_catalog(catalog_file)
     selected = chosen(read, sources or list(read.sources))
@@ -409,7 +409,7 @@ def _show_outcomes(outcomes: "Sequence[Outcome]", status: ExitStatus, *, as_json
 
     failed = [outcome for outcome in outcomes if outcome.status is not ExitStatus.COMPLETE]
     if as_json:
-        error = "; ".join(f"{outcome.source}: {outcome.reason}" for outcome in failed) or None
+        error = "; ".join(f"{outcome.day.source}: {outcome.reason}" for outcome in failed) or None
         _print_json(status, error=error, sources=[display.outcome(each) for each in outcomes])
     for outcome in outcomes:
         if not as_json and outcome.document:
@@ -417,9 +417,9 @@ def _show_outcomes(outcomes: "Sequence[Outcome]", status: ExitStatus, *, as_json
         if not as_json and outcome.ran:
             _show(display.summary(outcome))
         if not as_json and outcome.status is ExitStatus.COMPLETE:
-            _show(display.shown(f"{outcome.source} {outcome.day.date}: {outcome.reason}"))
+            _show(display.shown(f"{outcome.day.source} {outcome.day.date}: {outcome.reason}"))
     for outcome in failed:
-        _say(f"{outcome.source} {outcome.day.date}: {outcome.outcome}: {outcome.reason}")
+        _say(f"{outcome.day.source} {outcome.day.date}: {outcome.outcome}: {outcome.reason}")
         for violation in outcome.violations[3:20]:
             _say(f"  {violation}")
 

@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ashore.extract import Outcome
 from ashore.forecast import Plan
+from ashore.job import Outcome
 from ashore.ledger import Failure
 from ashore.receipts import Receipt
 from ashore.redaction import printable
@@ -96,7 +96,7 @@ class ProgressBar:
 
 def ledger(ended: Outcome) -> Table:
     """Return the ledger of a day as a table."""
-    table = Table(title=f"{ended.source} {ended.day.date}", title_justify="left")
+    table = Table(title=f"{ended.day.source} {ended.day.date}", title_justify="left")
     for heading in ("endpoint", "expected", "landed", "missing", "records", "declared", "checks"):
         numeric = heading not in {"endpoint", "checks"}
         table.add_column(heading, justify="right" if numeric else "left")
@@ -112,7 +112,7 @@ def ledger(ended: Outcome) -> Table:
 def outcome(ended: Outcome) -> dict[str, object]:
     """Return how an extraction ended, as ``--json`` has it."""
     return {
-        "source": ended.source,
+        "source": ended.day.source,
         "extraction_date": str(ended.day.date),
         "outcome": ended.outcome,
         "exit_status": int(ended.status),

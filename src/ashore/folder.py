@@ -119,7 +119,7 @@ class Folder:
 
     def replace(self, path: str, body: bytes, version: str | None) -> bool:
         """Replace a file under a lock, if it is still the version that was read."""
-        whole = Body(body, len(body), "")
+        whole = Body.of(body)
         with self._usable(self._root / path), self._locked(), self._aside(whole) as aside:
             current = self.read_version(path)
             if (current[1] if current else None) != version:

@@ -1,49 +1,38 @@
-"""The run of one source's day: what to ask next, whom to wait for, when to end."""
+"""The run of one source's day: what follows from each result, and when to end."""
 
-import heapq
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from queue import Empty, SimpleQueue
 
-from ashore import urls
-from ashore.answers import Worth
-from ashore.backoff import wait_before
-from ashore.catalog import Endpoint, PageNumbers, Source
-from ashore.dates import in_words
+from ashore.agenda import Agenda, Task
+from ashore.answers import Page, Worth
+from ashore.catalog import Endpoint, PageNumbers
 from ashore.errors import AshoreError, LocationUnusable, Violated
 from ashore.ledger import Failure, Ledger
-from ashore.naming import Day
 from ashore.pace import Breaker, Governor
 from ashore.planning import Request, SetKey, first_request, following_request, page_request
 from ashore.progress import Observer
 from ashore.receipts import ReceiptBook
+from ashore.retrying import Again, Failed, Try, wait_before, what_next
 from ashore.sets import Disagreement, Extent, agree, number_of_pages, progress
 from ashore.signals import Control
 from ashore.tries import (
     Disagreed,
-    Failed,
     Held,
     HeldPage,
     Landed,
     NotWhole,
     Refuted,
     Result,
-    Try,
     Unsent,
     Workshop,
 )
 
 GRACE = 10.0
 """Seconds that requests under way are given when a run ends early."""
-_WINDOW = 2
-"""Tasks submitted for each worker: one at work, one at hand."""
-_MOST_HOPS = 5
 _LOOK_EVERY = 0.5
-
-Task = Callable[[], Result]
 
 
 @dataclass(slots=True)
@@ -62,44 +51,46 @@ class _Set:
         self.held.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a run may go: its workers, its deadline, and what can stop it."""
+
+    executor: Executor
+    workers: int
+    until: float
+    """The deadline on the monotonic clock."""
+    folds_case: bool
+    """Whether the location takes two names for one that differ in case only."""
+    control: Control
+
+
 class Run:
     """Drives the workers until nothing is left to ask, or something ends the run.
 
-    Only this thread touches the ledger, the receipts and the sets; workers get and give values.
+    Only the run's own thread touches the ledger, the receipts and the sets; workers get values
+    and give values back.
     """
 
     def __init__(  # noqa: PLR0913 - each part has its own reason to change
         self,
-        source: Source,
-        day: Day,
         workshop: Workshop,
         governor: Governor,
         ledger: Ledger,
         receipts: ReceiptBook,
         observer: Observer,
-        *,
-        executor: Executor,
-        workers: int,
-        until: float,
-        folds_case: bool,
-        control: Control,
+        bounds: Bounds,
     ) -> None:
-        """Prepare a run; ``until`` is the deadline on the monotonic clock."""
-        self._source, self._day, self._workshop = source, day, workshop
+        """Prepare a run."""
+        self._source, self._day, self._workshop = workshop.source, workshop.day, workshop
         self._governor, self._ledger, self._receipts = governor, ledger, receipts
-        self._observer, self._executor, self._control = observer, executor, control
-        self._window, self._until = workers * _WINDOW, until
-        self._breaker = Breaker(source.breaker)
-        self._names: set[int] | None = set() if folds_case else None
-        self._ready: list[Iterator[Task]] = []
-        self._later: list[tuple[float, int, Task]] = []
-        self._order = 0
-        self.retried = 0
-        """Requests that went out because an earlier one, or a whole set, failed."""
+        self._observer, self._bounds = observer, bounds
+        self._agenda: Agenda[Result] = Agenda(bounds.executor, bounds.workers)
+        self._breaker = Breaker(self._source.breaker)
+        self._names = set[int]()
         self._sets: dict[SetKey, _Set] = {}
-        self._running = 0
-        self._done: SimpleQueue[Future[Result]] = SimpleQueue()
         self._ended = False
+        self.retried = 0
+        """Requests, and whole sets, that were asked again."""
 
     def drive(self) -> None:
         """Ask all that there is to ask.
@@ -111,48 +102,39 @@ class Run:
             if endpoint.for_each is None:
                 self._plan(endpoint.name, 1, iter([SetKey(endpoint.name)]))
         try:
-            while not self._ended and (self._fill() or self._running):
+            while not self._ended and self._agenda.fill():
                 self._look()
         finally:
             self._governor.stop()
             self._await_stragglers()
 
-    def end(self, reason: str) -> None:
+    def _look(self) -> None:
+        """Wait for one result, or until something else is due, and take it in."""
+        left = self._bounds.until - time.monotonic()
+        if self._bounds.control.signal is not None:
+            self._end(f"ended by {self._bounds.control.signal.name.lower()}")
+        elif left <= 0:
+            self._end("the deadline of the run has passed; run again to go on")
+        elif future := self._agenda.wait(min(_LOOK_EVERY, left)):
+            self._take(future.result())
+            self._observer.sent(self._governor.sent)
+
+    def _end(self, reason: str) -> None:
         """Send nothing more; what is under way may still come in."""
         if not self._ended:
             self._ended = True
             self._ledger.ended = reason
             self._governor.stop()
 
-    # --- what to do next
-
-    def _fill(self) -> bool:
-        """Submit tasks up to the window; tell whether any are left for later."""
-        while not self._ended and self._running < self._window:
-            task = self._next_task()
-            if task is None:
-                break
-            self._running += 1
-            self._executor.submit(task).add_done_callback(self._done.put)
-        return bool(self._later or self._ready)
-
-    def _next_task(self) -> Task | None:
-        if self._later and self._later[0][0] <= time.monotonic():
-            return heapq.heappop(self._later)[2]
-        while self._ready:
-            task = next(self._ready[-1], None)
-            if task is not None:
-                return task
-            self._ready.pop()
-        return None
+    # --- what to ask
 
     def _plan(self, endpoint: str, sets: int, keys: Iterator[SetKey]) -> None:
         """Add sets, to be begun before those that are planned already: children first."""
         self._ledger.accounts[endpoint].expected += sets
         self._observer.expected(sets)
-        self._ready.append(self._beginnings(keys))
+        self._agenda.first(self._beginnings(keys))
 
-    def _beginnings(self, keys: Iterator[SetKey]) -> Iterator[Task]:
+    def _beginnings(self, keys: Iterator[SetKey]) -> Iterator[Task[Result]]:
         for key in keys:
             request = first_request(self._source, self._day, key)
             self._refuse_twins(request)
@@ -163,7 +145,7 @@ class Run:
                 yield self._try(Try(request, request.url))
 
     def _refuse_twins(self, request: Request) -> None:
-        if self._names is None:
+        if not self._bounds.folds_case:
             return
         name = hash(request.path.casefold())
         if name in self._names:
@@ -173,58 +155,42 @@ class Run:
             )
         self._names.add(name)
 
-    def _try(self, tried: Try) -> Task:
+    def _try(self, tried: Try) -> Task[Result]:
         return partial(self._workshop.attempt, tried)
 
-    def _at_once(self, task: Task) -> None:
-        self._after(0.0, task)
+    def _numbered(self, key: SetKey, attempt: int, pages: int) -> Iterator[Task[Result]]:
+        for page in range(2, pages + 1):
+            if self._under_way(key, attempt) is None:
+                return
+            request = page_request(self._source, self._day, key, page)
+            yield self._try(Try(request, request.url, set_attempt=attempt))
 
-    def _after(self, seconds: float, task: Task) -> None:
-        self._order += 1
-        heapq.heappush(self._later, (time.monotonic() + seconds, self._order, task))
+    def _under_way(self, key: SetKey, attempt: int) -> _Set | None:
+        """The set, unless it is over or was begun anew since."""
+        state = self._sets.get(key)
+        return state if state is not None and state.attempt == attempt else None
 
     # --- what came of it
 
-    def _look(self) -> None:
-        """Wait for one result, or until something else is due, and take it in."""
-        now = time.monotonic()
-        if self._control.signal is not None:
-            return self.end(f"ended by {self._control.signal.name.lower()}")
-        if now >= self._until:
-            return self.end("the deadline of the run has passed; run again to go on")
-        wait = min(_LOOK_EVERY, self._until - now)
-        if self._later and self._running < self._window:
-            wait = min(wait, max(self._later[0][0] - now, 0.0))
-        try:
-            future = self._done.get(timeout=wait)
-        except Empty:
-            return None
-        self._take(future)
-        return None
-
-    def _take(self, future: "Future[Result]") -> None:
-        self._running -= 1
-        result = future.result()
-        self._observer.sent(self._governor.sent)
+    def _take(self, result: Result) -> None:
         match result:
             case Unsent(reason):
-                self.end(reason or "ended")
+                self._end(reason or "ended")
             case Landed():
                 self._landed(result)
-            case Held():
-                self._held(result)
+            case Held(tried, held):
+                self._held(tried, held)
             case Failed():
                 self._failed(result)
             case Disagreed(key, set_attempt, reason):
                 self._disagreed(key, set_attempt, reason)
             case NotWhole(first):
-                self._at_once(self._try(Try(first, first.url)))
+                self._agenda.after(0.0, self._try(Try(first, first.url)))
             case Refuted(key, reason):
-                self._lose(key, Failure(self._name(key), reason, None, 1, ""), violated=True)
+                self._lose(key, Failure(self._path(key), reason, None, 1, ""), violated=True)
 
     def _landed(self, landed: Landed) -> None:
-        fetched = any(not receipt.adopted for receipt in landed.receipts)
-        if fetched:
+        if any(not receipt.adopted for receipt in landed.receipts):
             self._breaker.good()
         self._sets.pop(landed.key, None)
         for receipt in landed.receipts:
@@ -232,190 +198,137 @@ class Run:
         self._ledger.accounts[landed.key.endpoint].land(landed.pages)
         self._observer.landed(landed.receipts)
         for child in self._source.children(landed.key.endpoint):
-            self._follow(child, landed)
+            self._follow(child, landed.key, landed.pages)
 
-    def _follow(self, child: Endpoint, landed: Landed) -> None:
+    def _follow(self, child: Endpoint, parent: SetKey, pages: list[Page]) -> None:
         """Plan a set of the child for each value that the landed pages hold."""
         name = child.for_each.name if child.for_each else ""
-        found = [value for page in landed.pages for value in page.values.get(child.name, ())]
+        found = [value for page in pages for value in page.values.get(child.name, ())]
         values = tuple(dict.fromkeys(found))
         self._ledger.accounts[child.name].doubles += len(found) - len(values)
-        for page in landed.pages:
+        for page in pages:
             if problem := page.unfit.get(child.name):
                 self._ledger.violate(f"{child.name}: {problem}")
         # Made one by one: a million values are kept as text, not as a million keys.
-        keys = (SetKey(child.name, (*landed.key.values, (name, value))) for value in values)
+        keys = (SetKey(child.name, (*parent.values, (name, value))) for value in values)
         self._plan(child.name, len(values), keys)
 
-    def _held(self, result: Held) -> None:
-        tried, key = result.tried, result.tried.request.key
-        state = self._sets.get(key)
-        if state is None or state.attempt != tried.set_attempt:
-            result.held.file.unlink(missing_ok=True)
+    def _held(self, tried: Try, held: HeldPage) -> None:
+        key = tried.request.key
+        state = self._under_way(key, tried.set_attempt)
+        if state is None:
+            held.file.unlink(missing_ok=True)
             return
         self._breaker.good()
-        state.held[tried.request.page] = result.held
+        state.held[tried.request.page] = held
         try:
-            self._go_on(key, state, tried)
+            if self._is_whole(key, state, tried):
+                pages, state.held = state.in_order(), {}
+                task = partial(self._workshop.land, key, pages, state.attempt)
+                self._agenda.after(0.0, task)
         except Disagreement as disagreement:
             self._disagreed(key, state.attempt, str(disagreement))
         except Violated as violated:
             failure = Failure(tried.request.path, str(violated), 200, tried.attempt, "")
             self._lose(key, failure, violated=True)
 
-    def _go_on(self, key: SetKey, state: _Set, tried: Try) -> None:
+    def _is_whole(self, key: SetKey, state: _Set, tried: Try) -> bool:
+        """Tell whether all pages of a set are there; if not, see to it that they are asked for."""
         endpoint, page = self._source.endpoint(key.endpoint), tried.request.page
         if isinstance(endpoint.paging, PageNumbers):
-            first = state.held.get(1)
-            if first is None:
-                return
-            agree(first.page, state.held[page].page, page)
-            pages = number_of_pages(endpoint, first.page)
+            first = state.held[1].page  # the others are asked for only once it is there
+            agree(first, state.held[page].page, page)
+            pages = number_of_pages(endpoint, first)
             if page == 1:
                 self._observer.expected(pages - 1)
-                self._ready.append(self._numbered(key, state.attempt, pages))
-            whole = len(state.held) == pages
-        else:
-            received = [held.page for held in state.in_order()]
-            whole = progress(endpoint, received) is Extent.WHOLE
-            if not whole:
-                request = following_request(self._source, self._day, tried.request, received)
-                self._observer.expected(1)
-                self._at_once(self._try(Try(request, request.url, set_attempt=state.attempt)))
-        if whole:
-            held, attempt = state.in_order(), state.attempt
-            state.held = {}
-            self._at_once(partial(self._workshop.land, key, held, attempt))
-
-    def _numbered(self, key: SetKey, attempt: int, pages: int) -> Iterator[Task]:
-        for page in range(2, pages + 1):
-            state = self._sets.get(key)
-            if state is None or state.attempt != attempt:
-                return
-            request = page_request(self._source, self._day, key, page)
-            yield self._try(Try(request, request.url, set_attempt=attempt))
+                self._agenda.first(self._numbered(key, state.attempt, pages))
+            return len(state.held) == pages
+        received = [held.page for held in state.in_order()]
+        if progress(endpoint, received) is Extent.WHOLE:
+            return True
+        request = following_request(self._source, self._day, tried.request, received)
+        self._observer.expected(1)
+        self._agenda.after(0.0, self._try(Try(request, request.url, set_attempt=state.attempt)))
+        return False
 
     # --- what went wrong
 
     def _failed(self, failed: Failed) -> None:
-        tried, refused = failed.tried, failed.refused
-        state = self._sets.get(tried.request.key)
-        if failed.pause is not None and self._pause_is_too_long(failed):
-            return
-        if state is None or state.attempt != tried.set_attempt:
-            return
-        if refused.worth is Worth.ELSEWHERE:
-            self._redirect(failed)
-        elif refused.worth is Worth.AGAIN:
-            self._again(failed)
-        else:
-            self._lose_request(failed, refused.reason)
-            if refused.worth is Worth.SOURCE:
-                self.end(f"{refused.reason}; look at the source's key and terms")
-
-    def _pause_is_too_long(self, failed: Failed) -> bool:
-        pause, longest = failed.pause or 0.0, self._source.retry.max_pause
-        left = self._until - time.monotonic()
-        if pause <= longest and pause <= left:
-            return False
-        why = f"longer than max_pause = {longest:g}s" if pause > longest else "beyond the deadline"
-        self._fail(failed, failed.refused.reason)
-        self.end(f"the host asks to wait {pause:.0f} s, {why}; come back {in_words(pause)}")
-        return True
-
-    def _redirect(self, failed: Failed) -> None:
-        tried, found = failed.tried, failed.location or ""
-        try:
-            url = urls.join(tried.url, found) if found else ""
-        except ValueError:
-            url = ""
-        if not url or not urls.same_host(tried.url, url):
-            return self._lose_request(failed, f"{failed.refused.reason}, not on the host asked")
-        if tried.hops >= _MOST_HOPS:
-            return self._lose_request(failed, f"more than {_MOST_HOPS} redirects")
-        auth = self._source.auth
-        if auth and auth.param:
-            url = urls.without_param(url, auth.param)
-        return self._at_once(self._try(replace(tried, url=url, hops=tried.hops + 1)))
-
-    def _again(self, failed: Failed) -> None:
         tried = failed.tried
-        wait = wait_before(self._source.retry, tried.attempt)
-        if wait is None:
-            self._lose_request(failed, failed.refused.reason)
+        if self._under_way(tried.request.key, tried.set_attempt) is None:
             return
-        self.retried += 1
-        self._observer.retried(tried.request.path, failed.refused.reason, tried.attempt)
-        again = replace(tried, url=tried.request.url, attempt=tried.attempt + 1, hops=0)
-        self._after(max(wait, failed.pause or 0.0), self._try(again))
-
-    def _disagreed(self, key: SetKey, set_attempt: int, reason: str) -> None:
-        state = self._sets.get(key)
-        if state is None or state.attempt != set_attempt:
+        step = what_next(self._source, failed, self._bounds.until - time.monotonic())
+        if isinstance(step, Again):
+            if step.retry:
+                self._tell_retry(tried.request.path, failed.refused.reason, tried.attempt)
+            self._agenda.after(step.wait, self._try(step.tried))
             return
-        self._breaker.good()
-        wait = wait_before(self._source.retry, set_attempt)
-        if wait is None:
-            failure = Failure(self._name(key), reason, 200, set_attempt, "")
-            self._lose(key, failure, violated=True)
-            return
-        state.forget()
-        state.attempt = set_attempt + 1
-        self.retried += 1
-        self._observer.retried(self._name(key), reason, set_attempt)
-        first = first_request(self._source, self._day, key)
-        self._after(wait, self._try(Try(first, first.url, set_attempt=state.attempt)))
+        self._lose_request(failed, step.reason)
+        if step.ends:
+            self._end(step.ends)
 
     def _lose_request(self, failed: Failed, reason: str) -> None:
-        self._fail(failed, reason)
-        if failed.refused.counts_for_breaker and self._breaker.failed():
-            count = self._source.breaker
-            self.end(f"{count} requests in a row failed for good; the source seems to be down")
-
-    def _fail(self, failed: Failed, reason: str) -> None:
         tried, refused = failed.tried, failed.refused
-        path, attempts = tried.request.path, tried.attempt
-        failure = Failure(path, reason, refused.status, attempts, failed.excerpt)
+        path = tried.request.path
+        failure = Failure(path, reason, refused.status, tried.attempt, failed.excerpt)
         violated = refused.worth is Worth.VIOLATED
         self._lose(tried.request.key, failure, violated=violated)
+        if refused.counts_for_breaker and self._breaker.failed():
+            count = self._source.breaker
+            self._end(f"{count} requests in a row failed for good; the source seems to be down")
 
-    def _lose(self, key: SetKey, failure: Failure, *, violated: bool = False) -> None:
+    def _disagreed(self, key: SetKey, set_attempt: int, reason: str) -> None:
+        state = self._under_way(key, set_attempt)
+        if state is None:
+            return
+        self._breaker.good()
+        state.forget()
+        wait = wait_before(self._source.retry, set_attempt)
+        if wait is None:
+            failure = Failure(self._path(key), reason, 200, set_attempt, "")
+            self._lose(key, failure, violated=True)
+            return
+        state.attempt = set_attempt + 1
+        self._tell_retry(self._path(key), reason, set_attempt)
+        first = first_request(self._source, self._day, key)
+        self._agenda.after(wait, self._try(Try(first, first.url, set_attempt=state.attempt)))
+
+    def _tell_retry(self, path: str, reason: str, attempt: int) -> None:
+        self.retried += 1
+        self._observer.retried(path, reason, attempt)
+
+    def _lose(self, key: SetKey, failure: Failure, *, violated: bool) -> None:
         state = self._sets.pop(key, None)
         if state is not None:
             state.forget()
             self._ledger.fail(key.endpoint, failure, violated=violated)
             self._observer.failed(failure)
 
-    def _name(self, key: SetKey) -> str:
+    def _path(self, key: SetKey) -> str:
         return first_request(self._source, self._day, key).path
 
     # --- the end
 
     def _await_stragglers(self) -> None:
         """Give what is under way its grace, take in what still lands, then cut the rest."""
-        until = time.monotonic() + (GRACE if self._ended else 0.0)
-        cut = False
-        while self._running:
-            left = until - time.monotonic()
-            try:
-                future = self._done.get(timeout=max(left, 0.0))
-            except Empty:
-                if cut:
-                    return
-                cut, until = True, time.monotonic() + 1.0
-                self._workshop.sender.cut()
-                continue
-            self._running -= 1
-            self._straggler(future)
+        for seconds in (GRACE if self._ended else 0.0, 1.0):
+            until = time.monotonic() + seconds
+            while self._agenda.running:
+                future = self._agenda.collect(until - time.monotonic())
+                if future is None:
+                    break
+                self._straggler(future)
+            self._workshop.sender.cut()
 
     def _straggler(self, future: "Future[Result]") -> None:
         error = future.exception()
-        if error is not None:
-            if not isinstance(error, AshoreError):
-                raise error
-            return
-        result = future.result()
+        if error is not None and not isinstance(error, AshoreError):
+            raise error
+        result = None if error else future.result()
         if isinstance(result, Landed):
             self._landed(result)
-        elif isinstance(result, Failed) and result.refused.worth is not Worth.AGAIN:
-            self._fail(result, result.refused.reason)
+        elif isinstance(result, Failed) and result.refused.worth not in {
+            Worth.AGAIN,
+            Worth.ELSEWHERE,
+        }:
+            self._lose_request(result, result.refused.reason)

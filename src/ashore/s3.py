@@ -138,7 +138,7 @@ class S3:
     def replace(self, path: str, body: bytes, version: str | None) -> bool:
         """Replace that ETag (``If-Match``), or create where there was none."""
         condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
-        whole = Body(body, len(body), hashlib.sha256(body).hexdigest())
+        whole = Body.of(body)
         return self._put(path, whole, ContentType=_content_type(path), **condition)
 
     def settle(self, prefix: str) -> None:

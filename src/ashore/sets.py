@@ -72,6 +72,8 @@ def judge(
     Raises:
         Disagreement: when something does not hold; nothing of the set may land.
     """
+    if isinstance(endpoint.paging, PageNumbers) and not all(p.records for p in pages[1:-1]):
+        raise Disagreement("a page before the last one is empty")
     records = sum(page.records for page in pages)
     total = pages[0].total
     if total is not None and records != total:
@@ -93,10 +95,8 @@ def duplicates(pages: Sequence[Page]) -> int:
 
 
 def _has_more(endpoint: Endpoint, pages: Sequence[Page]) -> bool:
-    paging, last = endpoint.paging, pages[-1]
+    paging = endpoint.paging
     if isinstance(paging, PageNumbers):
-        if not last.records and 1 < len(pages) < number_of_pages(endpoint, pages[0]):
-            raise Disagreement(f"page {len(pages)} is empty, though more pages are announced")
         return len(pages) < number_of_pages(endpoint, pages[0])
     if isinstance(paging, Offset):
         return _offset_has_more(pages)

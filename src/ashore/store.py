@@ -1,9 +1,10 @@
 """Where answers lie: one small interface, and a folder or S3 behind it."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from ashore.errors import Misconfigured
 
@@ -18,6 +19,11 @@ class Body:
     content: bytes | Path = field(repr=False)
     size: int
     sha256: str
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Return bytes with their size and SHA-256."""
+        return cls(content, len(content), hashlib.sha256(content).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ashore.answers import Answer, Page, Refused, Worth, judge
-from ashore.backoff import asked_pause
 from ashore.catalog import Endpoint, Source
 from ashore.errors import Incomplete, LocationUnusable, Violated
 from ashore.expectations import Check, Figures
@@ -20,23 +19,13 @@ from ashore.naming import Day
 from ashore.planning import Request, SetKey, following_request
 from ashore.receipts import KEPT_HEADERS, Origin, Receipt, timestamp
 from ashore.redaction import Redactor, printable
+from ashore.retrying import Failed, Try, asked_pause
 from ashore.sets import Disagreement, Extent, progress
 from ashore.sets import judge as judge_set
 
 _LARGE = 2**20
 _EXCERPT = 500
 _REASON = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One request to be sent once, the how-manieth time, to which address."""
-
-    request: Request
-    url: str
-    attempt: int = 1
-    set_attempt: int = 1
-    hops: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +51,6 @@ class Held:
 
     tried: Try
     held: HeldPage
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """No acceptable answer came."""
-
-    tried: Try
-    refused: Refused
-    excerpt: str = ""
-    pause: float | None = None
-    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

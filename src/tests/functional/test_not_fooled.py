@@ -111,7 +111,9 @@ def test_records_that_are_no_list_are_an_unknown_shape(
     assert len(api.calls) == 1, "another try would find the same"
 
 
-@pytest.mark.parametrize(("total", "status"), [(0, 0), ("0", 0), (1, 4), (None, 4)], ids=["0", "text", "1", "null"])
+@pytest.mark.parametrize(
+    ("total", "status"), [(0, 0), ("0", 0), (1, 4), (None, 4)], ids=["0", "text", "1", "null"]
+)
 def test_records_may_be_no_list_only_where_this_answer_declares_none(
     shop: Shop, api: ScriptedApi, total: object, status: int
 ) -> None:
@@ -203,7 +205,9 @@ def test_a_cursor_that_repeats_is_violated(
 
 
 @pytest.mark.parametrize(
-    "more", [PAGES, OFFSET, TOKEN, 'paging = { kind = "link" }\n'], ids=["page", "skip", "next", "link"]
+    "more",
+    [PAGES, OFFSET, TOKEN, 'paging = { kind = "link" }\n'],
+    ids=["page", "skip", "next", "link"],
 )
 def test_max_pages_ends_what_has_no_end(shop: Shop, api: ScriptedApi, more: str) -> None:
     def answer(call: Call) -> Reply:
@@ -217,8 +221,16 @@ def test_max_pages_ends_what_has_no_end(shop: Shop, api: ScriptedApi, more: str)
     assert len(api.calls) <= 4
 
 
-@pytest.mark.parametrize("elsewhere", ["http://localhost:{port}/items", "http://127.0.0.1:1/items",
-                                       "//example.org/items", "file:///etc/passwd", "http://[x"])
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "http://localhost:{port}/items",
+        "http://127.0.0.1:1/items",
+        "//example.org/items",
+        "file:///etc/passwd",
+        "http://[x",
+    ],
+)
 @pytest.mark.parametrize("kind", ["cursor", "link"])
 def test_a_next_page_elsewhere_is_an_error(
     shop: Shop, api: ScriptedApi, elsewhere: str, kind: str
@@ -285,10 +297,10 @@ SLOW = Reply(body=b"[" + b"1" * 1000 + b"]", drip=0.05)
 SLOW_HEAD = Reply(raw=b"HTTP/1.1 200 OK\r\nX-Filler: " + b"x" * 1000, drip=0.05)
 
 
-@pytest.mark.parametrize("reply", [SLOW, SLOW_HEAD, Reply(delay=60)], ids=["body", "head", "silence"])
-def test_a_dripping_answer_ends_at_its_deadline(
-    shop: Shop, api: ScriptedApi, reply: Reply
-) -> None:
+@pytest.mark.parametrize(
+    "reply", [SLOW, SLOW_HEAD, Reply(delay=60)], ids=["body", "head", "silence"]
+)
+def test_a_dripping_answer_ends_at_its_deadline(shop: Shop, api: ScriptedApi, reply: Reply) -> None:
     api.on("/items", [reply, Reply(body=GOOD)])
     shop.declare(source='timeout = { total = "300ms" }')
     began = time.monotonic()

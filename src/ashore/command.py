@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ashore import dates, expectations
 from ashore.catalog import Catalog, Source
 from ashore.errors import AshoreError, ExitStatus, Misconfigured, Violated, nearest
-from ashore.extract import Job, Outcome, begin, extract, new_run_id
+from ashore.extract import begin, extract, new_run_id
+from ashore.job import Job, Outcome
 from ashore.naming import Day
 from ashore.pace import Limit
 from ashore.progress import Observer
@@ -146,4 +147,4 @@ def _failed(job: Job, error: AshoreError) -> Outcome:
     status = error.status
     found = (str(error),) if isinstance(error, Violated) else ()
     name = ExitStatus(status).name.lower()
-    return Outcome(status, name, str(error), job.source.name, job.day, None, {}, found, ran=False)
+    return Outcome(status, name, str(error), job.day, violations=found, ran=False)

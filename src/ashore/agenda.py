@@ -1,0 +1,73 @@
+"""What is to be done: tasks at hand, tasks for later, and those that workers are at."""
+
+import heapq
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+Task = Callable[[], Result]
+
+_WINDOW = 2
+"""Tasks submitted for each worker: one at work, one at hand. So a million requests that are yet to
+be sent cost no memory, and no worker waits for the next one."""
+
+
+class Agenda(Generic[Result]):
+    """Hands tasks to workers, a few at a time, and gives their results back one by one."""
+
+    def __init__(self, executor: Executor, workers: int) -> None:
+        """Use an executor that somebody else owns."""
+        self._executor = executor
+        self._window = workers * _WINDOW
+        self._ready: list[Iterator[Task[Result]]] = []
+        self._later: list[tuple[float, int, Task[Result]]] = []
+        self._order = 0
+        self._done: SimpleQueue[Future[Result]] = SimpleQueue()
+        self.running = 0
+
+    def first(self, tasks: Iterator[Task[Result]]) -> None:
+        """Add tasks, made only as they are needed, before those that are there already."""
+        self._ready.append(tasks)
+
+    def after(self, seconds: float, task: Task[Result]) -> None:
+        """Add a task for later; one of no delay comes before all others."""
+        self._order += 1
+        heapq.heappush(self._later, (time.monotonic() + seconds, self._order, task))
+
+    def fill(self) -> bool:
+        """Give the workers what they can take; tell whether anything is left to wait for."""
+        while self.running < self._window:
+            task = self._next()
+            if task is None:
+                break
+            self.running += 1
+            self._executor.submit(task).add_done_callback(self._done.put)
+        return bool(self.running or self._later or self._ready)
+
+    def wait(self, seconds: float) -> "Future[Result] | None":
+        """Return a task that is done, or None when the time is up or another task is due."""
+        if self._later and self.running < self._window:
+            seconds = min(seconds, self._later[0][0] - time.monotonic())
+        return self.collect(seconds)
+
+    def collect(self, seconds: float) -> "Future[Result] | None":
+        """Return a task that is done, or None when the time is up."""
+        try:
+            future = self._done.get(timeout=max(seconds, 0.0))
+        except Empty:
+            return None
+        self.running -= 1
+        return future
+
+    def _next(self) -> Task[Result] | None:
+        if self._later and self._later[0][0] <= time.monotonic():
+            return heapq.heappop(self._later)[2]
+        while self._ready:
+            task = next(self._ready[-1], None)
+            if task is not None:
+                return task
+            self._ready.pop()
+        return None

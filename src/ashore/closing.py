@@ -1,0 +1,170 @@
+"""The end of a run: prove the day and write its manifest, or tell in an attempt why not."""
+
+import datetime as dt
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ashore import __version__
+from ashore.errors import AshoreError, ExitStatus, LocationUnusable
+from ashore.job import Job, Outcome
+from ashore.ledger import Ledger
+from ashore.manifest import FORMAT, encode
+from ashore.naming import is_nobodys
+from ashore.receipts import ReceiptBook, timestamp
+from ashore.redaction import Redactor
+from ashore.store import Body
+
+_PATIENCE = 5.0
+"""Seconds that the last report may take when the location does not answer."""
+_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How many requests went out, and how many of them, or of whole sets, were asked again."""
+
+    sent: int
+    retried: int
+
+
+class Closing:
+    """Judges what a run did, and states it in the location."""
+
+    def __init__(
+        self, job: Job, run_id: str, started: dt.datetime, ledger: Ledger, receipts: ReceiptBook
+    ) -> None:
+        """Close a run that began at a moment."""
+        self._job, self._run_id, self._started = job, run_id, started
+        self._ledger, self._receipts = ledger, receipts
+        self._folder = job.day.run(run_id)
+        self._redactor = Redactor(job.secret)
+
+    def close(self, sent: Sent, aside: Path, signal: ExitStatus | None) -> Outcome:
+        """Write the manifest if the day holds, and the attempt if it does not.
+
+        Raises:
+            LocationUnusable: when the location failed at last.
+        """
+        ledger = self._ledger
+        if not ledger.is_incomplete():
+            ledger.close()
+            self._find_foreign()
+        if signal is None and not ledger.is_incomplete() and not ledger.violations:
+            return self._complete(sent, aside)
+        status = ExitStatus.VIOLATED if ledger.violations else ExitStatus.INCOMPLETE
+        return self.attempt(sent, signal or status, self._why())
+
+    def attempt(self, sent: Sent, status: ExitStatus, reason: str) -> Outcome:
+        """Report a run that did not complete its day, if the location allows it."""
+        clean, ledger = self._redactor.clean, self._ledger
+        violations = [clean(text) for text in ledger.violations]
+        document = self._document(sent) | {
+            "outcome": status.name.lower(),
+            "reason": clean(reason),
+            "violations": violations,
+            "failures": [failure.document() for failure in ledger.failures],
+            "failures_untold": ledger.failures_untold,
+        }
+        self._write_attempt(Body.of(encode(document)))
+        return self._outcome(status, clean(reason), document, tuple(violations))
+
+    def _find_foreign(self) -> None:
+        store = self._job.store
+        known = {failure.object for failure in self._ledger.failures}
+        for entry in store.list(self._job.day.raw):
+            path = entry.path
+            if not is_nobodys(path) and path not in self._receipts and path not in known:
+                self._ledger.violate(
+                    f"{path} is foreign: no request of the day explains it. "
+                    f"To move it away: {store.how_to_move(path)}"
+                )
+
+    def _why(self) -> str:
+        ledger = self._ledger
+        parts = [ledger.ended] if ledger.ended else []
+        for name, account in ledger.accounts.items():
+            if account.failed:
+                parts.append(f"{name}: {account.failed} of {account.expected} failed for good")
+        parts += ledger.violations[:_TOLD]
+        if len(ledger.violations) > _TOLD:
+            parts.append(f"and {len(ledger.violations) - _TOLD} more")
+        return "; ".join(parts)
+
+    def _complete(self, sent: Sent, aside: Path) -> Outcome:
+        store, day = self._job.store, self._job.day
+        receipts, sums = self._receipts.write(aside)
+        self._confirm("receipts.jsonl", receipts)
+        self._confirm("SHA256SUMS", sums)
+        document = self._document(sent) | {
+            "receipts": {"path": f"{self._folder}receipts.jsonl", "sha256": receipts.sha256},
+            "sums": {"path": f"{self._folder}SHA256SUMS", "sha256": sums.sha256},
+            "missing_objects": [failure.object for failure in self._ledger.failures],
+        }
+        store.settle(day.raw)
+        store.settle(day.manifests)
+        body = Body.of(encode(document))
+        mine = store.create(day.manifest, body) or store.read(day.manifest) == body.content
+        store.settle(day.manifests)
+        reason = f"complete: {self._receipts.objects} objects, {self._receipts.bytes} bytes"
+        reason += "" if mine else "; another run wrote the manifest"
+        return self._outcome(ExitStatus.COMPLETE, reason, document)
+
+    def _confirm(self, name: str, body: Body) -> None:
+        """Write a file of the run; one that is there already must be the same, from a retry."""
+        store, path = self._job.store, f"{self._folder}{name}"
+        if not store.create(path, body):
+            there = store.describe(path)
+            if there is None or there.sha256 != body.sha256:
+                raise LocationUnusable(f"{store.root}/{path}: something else was written here")
+
+    def _write_attempt(self, body: Body) -> None:
+        """Write the report; a location that is dead is not waited for."""
+
+        def write() -> None:
+            try:
+                self._job.store.create(f"{self._folder}attempt.json", body)
+            except AshoreError:
+                return  # the same is told on standard error, which is all that is left
+
+        writer = threading.Thread(target=write, daemon=True)
+        writer.start()
+        writer.join(_PATIENCE)
+
+    def _document(self, sent: Sent) -> dict[str, Any]:
+        source, book = self._job.source, self._receipts
+        return head(self._job, self._run_id, self._started) | {
+            "finished_at": timestamp(dt.datetime.now(dt.UTC)),
+            "requests": {"sent": sent.sent, "retried": sent.retried, "adopted": book.adopted},
+            "objects": book.objects,
+            "bytes": book.bytes,
+            "source_sha256": source.sha256,
+            "licence": source.licence,
+            "accepted": self._ledger.used_acceptances(),
+            "ledger": self._ledger.document(),
+        }
+
+    def _outcome(
+        self,
+        status: ExitStatus,
+        reason: str,
+        document: Mapping[str, Any],
+        violations: tuple[str, ...] = (),
+    ) -> Outcome:
+        day, run_id = self._job.day, self._run_id
+        return Outcome(status, status.name.lower(), reason, day, run_id, document, violations)
+
+
+def head(job: Job, run_id: str, started: dt.datetime) -> dict[str, Any]:
+    """Return what every statement of a run begins with: whose it is, and of when."""
+    return {
+        "format": FORMAT,
+        "ashore": __version__,
+        "run_id": run_id,
+        "source": job.source.name,
+        "extraction_date": job.day.date.isoformat(),
+        "started_at": timestamp(started),
+        "scheduled_at": timestamp(job.scheduled_at) if job.scheduled_at else None,
+    }
