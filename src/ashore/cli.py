@@ -103,8 +103,8 @@ def extract(
     """
     from ashore import command
     from ashore.catalog_file import read_catalog
+    from ashore.location import open_store
     from ashore.pace import RequestLimit
-    from ashore.store import open_store
 
     until, limit = time.monotonic() + more["deadline"], more["max_requests"]
     selected = command.chosen(read_catalog(catalog_file), sources)
@@ -153,7 +153,7 @@ def plan(sources: tuple[str, ...], location: str, catalog_file: Path | None, as_
     from ashore import display, forecast
     from ashore.catalog_file import read_catalog
     from ashore.command import chosen
-    from ashore.store import open_store
+    from ashore.location import open_store
 
     store, today = open_store(location), dt.datetime.now(dt.UTC).date()
     selected = chosen(read_catalog(catalog_file), sources)
@@ -186,7 +186,7 @@ def verify(
       ashore verify world_bank --to s3://bucket/prefix --all
     """
     from ashore import display, verify
-    from ashore.store import open_store
+    from ashore.location import open_store
 
     if date and every_day:
         raise Misconfigured("--date and --all exclude each other; give one of them")
@@ -230,8 +230,8 @@ def status(
     """
     from ashore import display
     from ashore.catalog_file import read_catalog
+    from ashore.location import open_store
     from ashore.status import look
-    from ashore.store import open_store
 
     shown = look(open_store(location), read_catalog(catalog_file).default, sources, days)
     wanting = [
