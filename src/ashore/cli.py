@@ -418,10 +418,6 @@ def _show_outcomes(outcomes: "Sequence[Outcome]", status: ExitStatus, *, as_json
             _show(display.summary(outcome))
         if not as_json and outcome.status is ExitStatus.COMPLETE:
             _show(display.shown(f"{outcome.day.source} {outcome.day.date}: {outcome.reason}"))
-    for outcome in failed:
-        _say(f"{outcome.day.source} {outcome.day.date}: {outcome.outcome}: {outcome.reason}")
-        for violation in outcome.violations[3:20]:
-            _say(f"  {violation}")
 
 
 @contextlib.contextmanager

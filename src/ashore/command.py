@@ -119,7 +119,7 @@ def carry_out(todo: Sequence[Job], observer: Observer, control: Control) -> list
             outcomes.append(extract(job, executor, observer, control))
         except AshoreError as error:
             outcomes.append(_failed(job, error))
-            observer.ended(error.status.name.lower(), str(error))
+            observer.ended(error.status.name.lower(), f"{job.source.name} {job.day.date}: {error}")
         finally:
             # Not waited for: a thread that hangs on a dead host must not hold the end.
             executor.shutdown(wait=False, cancel_futures=True)

@@ -17,6 +17,7 @@ from ashore.status import DayStatus, State
 from ashore.units import human_bytes, human_seconds
 from ashore.verify import Verdict
 
+_VIOLATIONS_TOLD = 20
 _COLOURS = {
     State.COMPLETE: "green",
     State.INCOMPLETE: "yellow",
@@ -87,11 +88,15 @@ class ProgressBar:
         where = shown(failure.object)
         self._console.print(f"[red]failed[/] {where}: {shown(failure.reason)}")
 
-    def ended(self, outcome: str, reason: str) -> None:  # noqa: ARG002 - an Observer
-        """Let the bar stand as it is."""
+    def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
+        """Let the bar stand as it is, and say what went wrong."""
         if self._bar:
             self._bar.stop()
             self._bar = None
+        for violation in violations[:_VIOLATIONS_TOLD]:
+            self._console.print(f"[red]violated[/] {shown(violation)}")
+        if outcome != "complete":
+            self._console.print(f"[red]{outcome}[/]: {shown(reason)}")
 
 
 def ledger(ended: Outcome) -> Table:

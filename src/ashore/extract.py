@@ -116,7 +116,7 @@ class _Extraction:
                 outcome = closing.close(self._sent(), aside, self._control.signal)
         except AshoreError as error:
             outcome = closing.attempt(self._sent(), error.status, str(error))
-        self._observer.ended(outcome.outcome, outcome.reason)
+        self._observer.ended(outcome.outcome, outcome.reason, outcome.violations)
         return outcome
 
     def _look_around(self) -> None:

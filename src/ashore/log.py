@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from ashore.ledger import Failure
 from ashore.receipts import Receipt, timestamp
 
+_VIOLATIONS_TOLD = 20
 _EVERY = 30.0  # seconds between lines that tell how far a run is
 
 logger = logging.getLogger("ashore")
@@ -91,8 +92,10 @@ class LogObserver:
         facts = {"object": failure.object, "reason": failure.reason, "status": failure.status}
         event("failed", level=logging.ERROR, **self._run, **facts, attempts=failure.attempts)
 
-    def ended(self, outcome: str, reason: str) -> None:
-        """Tell how the run ended."""
+    def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
+        """Tell how the run ended, after what does not hold."""
+        for violation in violations[:_VIOLATIONS_TOLD]:
+            event("violated", level=logging.ERROR, **self._run, reason=violation)
         level = logging.INFO if outcome == "complete" else logging.ERROR
         event(
             "run_ended", level=level, **self._run, outcome=outcome, reason=reason, **self._figures()

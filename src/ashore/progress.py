@@ -28,7 +28,7 @@ class Observer(Protocol):
     def failed(self, failure: Failure) -> None:
         """A set is lost for good."""
 
-    def ended(self, outcome: str, reason: str) -> None:
+    def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
         """The run is over."""
 
 
@@ -53,5 +53,5 @@ class Silent:
     def failed(self, failure: Failure) -> None:
         """Tell nobody."""
 
-    def ended(self, outcome: str, reason: str) -> None:
+    def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
         """Tell nobody."""

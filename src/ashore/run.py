@@ -112,7 +112,7 @@ class Run:
         """Wait for one result, or until something else is due, and take it in."""
         left = self._bounds.until - time.monotonic()
         if self._bounds.control.signal is not None:
-            self._end(f"ended by {self._bounds.control.signal.name.lower()}")
+            self._end(f"{self._bounds.control.signal.name.lower()} by a signal; run again to go on")
         elif left <= 0:
             self._end("the deadline of the run has passed; run again to go on")
         elif future := self._agenda.wait(min(_LOOK_EVERY, left)):
