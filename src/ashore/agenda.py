@@ -40,7 +40,7 @@ class Agenda(Generic[Result]):
     def fill(self) -> bool:
         """Give the workers what they can take; tell whether anything is left to wait for."""
         while self.running < self._window:
-            task = self._next()
+            task = self._due() or self._at_hand()
             if task is None:
                 break
             self.running += 1
@@ -62,9 +62,15 @@ class Agenda(Generic[Result]):
         self.running -= 1
         return future
 
-    def _next(self) -> Task[Result] | None:
+    def _due(self) -> Task[Result] | None:
         if self._later and self._later[0][0] <= time.monotonic():
             return heapq.heappop(self._later)[2]
+        return None
+
+    def _at_hand(self) -> Task[Result] | None:
+        # What waits for another try counts: of a source that is down, no more is begun meanwhile.
+        if self.running + len(self._later) >= self._window:
+            return None
         while self._ready:
             task = next(self._ready[-1], None)
             if task is not None:

@@ -86,6 +86,10 @@ class _ExactFloat(float):
         return number
 
 
+# JMESPath's functions know the types of their arguments by name.
+_ExactFloat.__name__ = "float"
+
+
 def judge(source: Source, endpoint: Endpoint, answer: Answer) -> Page | Refused:
     """Return what an answer's body says, or why it is not acceptable."""
     status = answer.status
@@ -157,20 +161,20 @@ def parse(body: bytes, *, exact: bool = False) -> Any:  # noqa: ANN401 - any JSO
     """Return a parsed copy of a body; the body itself is what lands.
 
     A byte order mark, NaN, repeated keys and integers of any length are let through. With
-    ``exact``, numbers with a fraction or an exponent remember how they were written.
+    ``exact``, numbers remember how they were written.
 
     Raises:
         NotJson: when the body is no JSON text in UTF-8, or nested too deep to be read.
     """
     try:
         text = body.decode("utf-8-sig")
-        numbers: dict[str, Any] = {"parse_float": _ExactFloat} if exact else {}
+        numbers: dict[str, Any] = _EXACTLY if exact else {}
         try:
             return json.loads(text, **numbers)
         except json.JSONDecodeError:
             raise
         except ValueError:
-            return json.loads(text, parse_int=_long_integer, **numbers)
+            return json.loads(text, **{**numbers, "parse_int": _exact_integer})
     except UnicodeDecodeError as error:
         raise NotJson(f"the body is not UTF-8 (byte {error.start})") from error
     except json.JSONDecodeError as error:
@@ -180,8 +184,12 @@ def parse(body: bytes, *, exact: bool = False) -> Any:  # noqa: ANN401 - any JSO
         raise NotJson("the body is nested too deep to be read as JSON") from error
 
 
-def _long_integer(text: str) -> int | float:
-    return int(text) if len(text) <= _LONGEST_INTEGER else _ExactFloat(text)
+def _exact_integer(text: str) -> int | float:
+    plain = len(text) <= _LONGEST_INTEGER and text != "-0"
+    return int(text) if plain else _ExactFloat(text)
+
+
+_EXACTLY = {"parse_float": _ExactFloat, "parse_int": _exact_integer}
 
 
 def _is_json(body: bytes) -> bool:
@@ -238,8 +246,12 @@ def _written(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = value if isinstance(value, str) else json.dumps(value)
-    fit = text not in {"", ".", ".."} and not any("\ud800" <= c <= "\udfff" for c in text)
-    return text if fit else None
+    return None if text in {"", ".", ".."} or _is_torn(text) else text
+
+
+def _is_torn(text: str) -> bool:
+    """Tell whether a text holds half of a surrogate pair, which no UTF-8 can carry."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _token(paging: Cursor, document: object) -> str | None:
@@ -247,7 +259,7 @@ def _token(paging: Cursor, document: object) -> str | None:
     if found is None or found is False or found == "":
         return None
     token = _written(found) if isinstance(found, int | float) else found
-    if not isinstance(token, str):
+    if not isinstance(token, str) or _is_torn(token):
         raise Violated(f"unknown shape: next = {paging.next} finds neither a token nor an end")
     return token
 

@@ -51,7 +51,8 @@ def when(
     scheduled = environment.get("ASHORE_SCHEDULED_AT", "")
     moment = dates.parse_scheduled_at(scheduled) if scheduled and not date else None
     day = dates.parse_date(date, "--date") if date else (moment or now).date()
-    checked = dates.check_extraction_date(day, now.date(), allow_backdate=allow_backdate)
+    where = "--date" if date else "ASHORE_SCHEDULED_AT"
+    checked = dates.check_extraction_date(day, now.date(), where, allow_backdate=allow_backdate)
     return When(checked, moment)
 
 

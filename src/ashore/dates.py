@@ -42,17 +42,19 @@ def parse_scheduled_at(text: str) -> dt.datetime:
     )
 
 
-def check_extraction_date(date: dt.date, today: dt.date, *, allow_backdate: bool) -> dt.date:
+def check_extraction_date(
+    date: dt.date, today: dt.date, where: str, *, allow_backdate: bool
+) -> dt.date:
     """Return the date if today or yesterday; an earlier one needs leave, a later one is refused.
 
     Raises:
         Misconfigured: when it may not be extracted.
     """
     if date > today:
-        raise Misconfigured(f"extraction date {date} is in the future; in UTC it is {today}")
+        raise Misconfigured(f"{where}: {date} is in the future; in UTC it is {today}")
     if date < today - dt.timedelta(days=1) and not allow_backdate:
         raise Misconfigured(
-            f"extraction date {date} is long past, and the answers would be today's ({today}); "
+            f"{where}: {date} is long past, and the answers would be today's ({today}); "
             "add --allow-backdate if that is what you want"
         )
     return date

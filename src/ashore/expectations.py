@@ -1,7 +1,7 @@
 """What must be true of an endpoint's records over the day, as checks with their figures. Pure."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ashore.catalog import Expect
@@ -37,6 +37,11 @@ class Check:
         """Tell whether the day may be complete as far as this check goes."""
         return self.met or self.accepted
 
+    def problem(self, endpoint: str) -> str:
+        """Say what is not met, and the way out."""
+        name = f"{endpoint}.{self.name}"
+        return f"{name} is not met: {self.said}. If the data are right: --accept {name}"
+
     def document(self) -> dict[str, Any]:
         """Return the check as a manifest has it."""
         verdict = "met" if self.met else "accepted" if self.accepted else "not met"
@@ -52,11 +57,7 @@ def checks(expect: Expect, figures: Figures, accepted: Collection[str] = ()) -> 
         _max_drop(expect, figures),
         _allow_missing(expect, figures),
     ]
-    return [
-        Check(check.name, check.met, check.said, check.figures, check.name in accepted)
-        for check in found
-        if check is not None
-    ]
+    return [replace(check, accepted=check.name in accepted) for check in found if check is not None]
 
 
 def _min_records(expect: Expect, figures: Figures) -> Check | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
-from requests.utils import get_environ_proxies, parse_header_links
+from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from ashore import __version__, urls
@@ -23,6 +23,13 @@ from ashore.redaction import auth_headers
 _KEPT = ("etag", "last-modified", "content-type", "date", "retry-after", "location")
 _PIECE = 65_536
 _LATE = "the answer took longer than it may"
+
+
+class _Session(requests.Session):
+    """Leaves redirects alone: by itself a session reads their bodies, however large."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - its base
+        return None
 
 
 class _TooLargeError(Exception):
@@ -103,7 +110,8 @@ class Sender:
 
     def _receive(self, response: requests.Response, until: float) -> Answer:
         headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
-        link, body, problem, too_large = _next_link(response), b"", None, False
+        link = urls.next_link(response.headers.get("link", ""))
+        body, problem, too_large = b"", None, False
         try:
             body = self._read(response, until)
         except _TooLargeError:
@@ -134,7 +142,7 @@ class Sender:
         return session
 
     def _new_session(self) -> requests.Session:
-        session = requests.Session()
+        session = _Session()
         # The environment is asked once, and never for a user and password of ~/.netrc.
         session.trust_env = False
         session.proxies = get_environ_proxies(self._source.base_url)
@@ -152,14 +160,6 @@ class Sender:
         session.headers.update({"Accept-Encoding": "gzip, deflate"})
         session.headers.update(auth_headers(self._source.auth, self._secret))
         return session
-
-
-def _next_link(response: requests.Response) -> str | None:
-    """The target of ``rel="next"`` in the header ``Link`` (RFC 8288), or None."""
-    for link in parse_header_links(response.headers.get("link", "")):
-        if "next" in link.get("rel", "").lower().split():
-            return link.get("url")
-    return None
 
 
 def _told(error: BaseException) -> str:

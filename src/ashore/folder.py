@@ -195,6 +195,7 @@ class _Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._own: int | None = None
+        self._own_name = folder / f"{uuid.uuid4().hex}.jsonl"
         self._read: dict[Path, int] = {}
         self._found: Spool | None = None
         self._lock = threading.Lock()
@@ -204,8 +205,9 @@ class _Journal:
         with self._lock:
             if self._own is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                name = self._folder / f"{uuid.uuid4().hex}.jsonl"
-                self._own = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o666)
+                self._own = os.open(
+                    self._own_name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o666
+                )
             os.write(self._own, line)
 
     def find(self, path: str, sha256: str) -> Metadata | None:
@@ -218,7 +220,11 @@ class _Journal:
             return exact or self._noted(path)
 
     def _noted(self, key: str) -> Metadata | None:
-        return self._found.get(key) if self._found else None
+        """What another run noted goes first: who finds a name taken has noted the same in vain."""
+        if self._found is None:
+            return None
+        found: Metadata | None = self._found.get(f"others {key}") or self._found.get(f"own {key}")
+        return found
 
     def _catch_up(self) -> None:
         """Read what other runs, and this one, have written since the last time."""
@@ -234,16 +240,16 @@ class _Journal:
                 for line in lines:
                     if line.endswith(b"\n"):
                         begin += len(line)
-                        self._take(self._found, line)
+                        self._take(line, "own" if file == self._own_name else "others")
             self._read[file] = begin
 
-    @staticmethod
-    def _take(found: Spool, line: bytes) -> None:
+    def _take(self, line: bytes, whose: str) -> None:
         try:
             note: dict[str, Any] = json.loads(line)
-            path = note.pop("path")
-            found.put(f"{path}\n{note['sha256']}", note)
-            found.put(path, note)
+            path, sha256 = note.pop("path"), note["sha256"]
+            if self._found is not None:
+                self._found.put(f"{whose} {path}\n{sha256}", note)
+                self._found.put(f"{whose} {path}", note)
         except (ValueError, KeyError, TypeError, AttributeError):
             return  # a line that a machine did not finish: its file, if any, has no metadata
 

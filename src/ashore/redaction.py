@@ -10,6 +10,7 @@ from ashore.catalog import Auth, Source
 from ashore.errors import Misconfigured
 
 _SHORTEST = 8
+_HEX = re.compile(r"%[0-9A-F]{2}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -51,6 +52,7 @@ class Redactor:
         if secret:
             escaped = json.dumps(secret)[1:-1]
             spellings |= {escaped, escaped.replace("/", "\\/"), quote(secret)}
+            spellings |= {_HEX.sub(lambda code: code[0].lower(), text) for text in spellings}
         self._spellings = sorted((s for s in spellings if s), key=len, reverse=True)
         self._bytes = [spelling.encode() for spelling in self._spellings]
         joined = "|".join(re.escape(spelling) for spelling in self._spellings)

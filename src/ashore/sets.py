@@ -83,7 +83,7 @@ def judge(
     figures = Figures(records, duplicates(pages), sum(page.keyless for page in pages))
     for check in alone(figures):
         if not check.holds:
-            raise Disagreement(f"{check.name}: {check.said}")
+            raise Disagreement(check.problem(endpoint.name))
 
 
 def duplicates(pages: Sequence[Page]) -> int:

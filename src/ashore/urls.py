@@ -1,10 +1,14 @@
 """URLs, made and compared without a network. None of them ever holds a secret of ashore's own."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, unquote_plus, urlencode, urljoin, urlsplit
 
 from ashore.catalog import PLACEHOLDER, Scalar
 
+_PARAMETER = r"""\s*;\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?"""
+_LINK_PARAMETER = re.compile(_PARAMETER)
+_LINK = re.compile(rf"""<([^>]*)>((?:{re.sub(r"[(](?![?])", "(?:", _PARAMETER)})*)""")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -58,6 +62,15 @@ def same_host(asked: str, other: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def next_link(header: str) -> str | None:
+    """Return the target of ``rel="next"`` in a header ``Link`` (RFC 8288, section 3), or None."""
+    for target, parameters in _LINK.findall(header):
+        for name, quoted, token in _LINK_PARAMETER.findall(parameters):
+            if name.lower() == "rel" and "next" in (quoted or token).lower().split():
+                return str(target)
+    return None
 
 
 def _port(url: SplitResult) -> int:
