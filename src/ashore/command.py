@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from ashore import dates, expectations
 from ashore.catalog import Catalog, Source
+from ashore.closing import head
 from ashore.errors import AshoreError, ExitStatus, Misconfigured, Violated, nearest
 from ashore.extract import begin, extract, new_run_id
 from ashore.job import Job, Outcome
 from ashore.naming import Day
 from ashore.pace import Limit
 from ashore.progress import Observer
-from ashore.receipts import timestamp
 from ashore.redaction import secret_of
 from ashore.signals import Control
 from ashore.store import Store
@@ -138,8 +138,8 @@ def try_out(todo: Sequence[Job]) -> list[str]:
         job.store.prepare()
         next(iter(job.store.list(job.day.manifests)), None)
         now = dt.datetime.now(dt.UTC)
-        head = {"source": job.source.name, "extraction_date": str(job.day.date), "check": True}
-        begin(job.store, job.day, new_run_id(now), head | {"started_at": timestamp(now)})
+        run_id = new_run_id(now)
+        begin(job.store, job.day, run_id, head(job, run_id, now) | {"check": True})
         tried.append(f"{job.source.name}: {job.store.root} can be used, and the key is there")
     return tried
 

@@ -116,6 +116,9 @@ class _Extraction:
                 outcome = closing.close(self._sent(), aside, self._control.signal)
         except AshoreError as error:
             outcome = closing.attempt(self._sent(), error.status, str(error))
+        except Exception as error:
+            closing.attempt(self._sent(), ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}")
+            raise
         self._observer.ended(outcome.outcome, outcome.reason, outcome.violations)
         return outcome
 

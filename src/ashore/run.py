@@ -9,7 +9,7 @@ from functools import partial
 from ashore.agenda import Agenda, Task
 from ashore.answers import Page, Worth
 from ashore.catalog import Endpoint, PageNumbers
-from ashore.errors import AshoreError, LocationUnusable, Violated
+from ashore.errors import LocationUnusable, Violated
 from ashore.ledger import Failure, Ledger
 from ashore.pace import Breaker, Governor
 from ashore.planning import Request, SetKey, first_request, following_request, page_request
@@ -33,6 +33,7 @@ from ashore.tries import (
 GRACE = 10.0
 """Seconds that requests under way are given when a run ends early."""
 _LOOK_EVERY = 0.5
+_FINAL = {Worth.FINAL, Worth.SOURCE, Worth.VIOLATED}
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class Run:
         self._names = set[int]()
         self._sets: dict[SetKey, _Set] = {}
         self._ended = False
+        self._trouble: BaseException | None = None
         self.retried = 0
         """Requests, and whole sets, that were asked again."""
 
@@ -107,6 +109,8 @@ class Run:
         finally:
             self._governor.stop()
             self._await_stragglers()
+        if self._trouble is not None:
+            raise self._trouble
 
     def _look(self) -> None:
         """Wait for one result, or until something else is due, and take it in."""
@@ -321,14 +325,13 @@ class Run:
             self._workshop.sender.cut()
 
     def _straggler(self, future: "Future[Result]") -> None:
+        """Take in what came too late to be gone on with, and what is graver than the end."""
         error = future.exception()
-        if error is not None and not isinstance(error, AshoreError):
-            raise error
-        result = None if error else future.result()
-        if isinstance(result, Landed):
-            self._landed(result)
-        elif isinstance(result, Failed) and result.refused.worth not in {
-            Worth.AGAIN,
-            Worth.ELSEWHERE,
-        }:
+        if error is not None:
+            self._trouble = self._trouble or error
+            return
+        result = future.result()
+        if isinstance(result, Landed | Refuted):
+            self._take(result)
+        elif isinstance(result, Failed) and result.refused.worth in _FINAL:
             self._lose_request(result, result.refused.reason)
