@@ -93,7 +93,7 @@ def extract(
     catalog_file: Path | None,
     **more: Any,  # noqa: ANN401 - the other options, by name
 ) -> int:
-    r"""Extract today of each SOURCE: ask, land, prove.
+    """Extract today of each SOURCE: ask, land, prove.
 
     \b
     Examples:
@@ -141,7 +141,7 @@ def extract(
 @options.catalog
 @options.as_json
 def plan(sources: tuple[str, ...], location: str, catalog_file: Path | None, as_json: bool) -> int:
-    r"""Tell what an extraction would request, without sending anything.
+    """Tell what an extraction would request, without sending anything.
 
     From the catalog and the last complete day: requests per endpoint, minutes at the declared
     pace, objects and bytes.
@@ -175,7 +175,7 @@ def plan(sources: tuple[str, ...], location: str, catalog_file: Path | None, as_
 def verify(
     sources: tuple[str, ...], location: str, date: str | None, every_day: bool, as_json: bool
 ) -> int:
-    r"""Read landed objects back, and hold them against their receipts.
+    """Read landed objects back, and hold them against their receipts.
 
     The last complete day of each SOURCE, unless told otherwise; of every source in the location,
     unless some are named.
@@ -219,7 +219,7 @@ def status(
     check: bool,
     as_json: bool,
 ) -> int:
-    r"""Show a calendar of days: complete, incomplete and why, missing, not yet due.
+    """Show a calendar of days: complete, incomplete and why, missing, not yet due.
 
     Of the catalog's default sources and all sources in the location, unless some are named.
 
@@ -257,7 +257,7 @@ def catalog() -> None:
 @options.catalog
 @options.as_json
 def catalog_check(file: Path | None, catalog_file: Path | None, as_json: bool) -> int:
-    r"""Check a catalog FILE: every mistake is one line that names its place and its mend.
+    """Check a catalog FILE: every mistake is one line that names its place and its mend.
 
     \b
     Example:
@@ -287,7 +287,7 @@ def catalog_check(file: Path | None, catalog_file: Path | None, as_json: bool) -
 @options.catalog
 @options.as_json
 def catalog_show(sources: tuple[str, ...], catalog_file: Path | None, as_json: bool) -> int:
-    r"""Show sources with every default filled in: all of the catalog, unless some are named.
+    """Show sources with every default filled in: all of the catalog, unless some are named.
 
     \b
     Example:
@@ -317,7 +317,7 @@ def standin(
     catalog_file: Path | None,
     **more: Any,  # noqa: ANN401 - the other options, by name
 ) -> int:
-    r"""Serve recorded or generated answers on loopback, with faults on request.
+    """Serve recorded or generated answers on loopback, with faults on request.
 
     Writes a catalog whose sources point at it, and serves until it is interrupted.
 
@@ -326,7 +326,7 @@ def standin(
       ashore standin --catalog-to standin.toml --fault "status=503,path=*/indicator/*,first=1"
       ashore extract --catalog standin.toml
     """
-    from ashore.catalog_file import text_of
+    from ashore.catalog_file import PACKAGED, text_of
     from ashore.standin import Standin, catalog_text, parse_fault
 
     try:
@@ -339,9 +339,11 @@ def standin(
     except OSError as error:
         raise Misconfigured(f"--port {more['port']}: {error.strerror}") from error
     with server:
-        text = catalog_text(server.url, more["rate"], text_of(catalog_file))
         try:
+            text = catalog_text(server.url, more["rate"], text_of(catalog_file))
             more["catalog_to"].write_text(text, encoding="utf-8")
+        except ValueError as error:
+            raise Misconfigured(f"{catalog_file or PACKAGED}: {error}") from error
         except OSError as error:
             raise Misconfigured(f"{more['catalog_to']}: {error.strerror}") from error
         _show(f"serving on {server.url}; try: ashore extract --catalog {more['catalog_to']}")

@@ -1,6 +1,8 @@
 """The end of a run: prove the day and write its manifest, or tell in an attempt why not."""
 
+import contextlib
 import datetime as dt
+import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +70,9 @@ class Closing:
             "failures": [failure.document() for failure in ledger.failures],
             "failures_untold": ledger.failures_untold,
         }
-        self._write_attempt(Body.of(encode(document)))
+        writer = threading.Thread(target=self._write_attempt, args=(dict(document),), daemon=True)
+        writer.start()
+        writer.join(_PATIENCE)
         return self._outcome(status, clean(reason), document, tuple(violations))
 
     def _find_foreign(self) -> None:
@@ -76,7 +80,11 @@ class Closing:
         known = {failure.object for failure in self._ledger.failures}
         for entry in store.list(self._job.day.raw):
             path = entry.path
-            if not is_nobodys(path) and path not in self._receipts and path not in known:
+            if (
+                not is_nobodys(path, entry.size)
+                and path not in self._receipts
+                and path not in known
+            ):
                 self._ledger.violate(
                     f"{path} is foreign: no request of the day explains it. "
                     f"To move it away: {store.how_to_move(path)}"
@@ -95,14 +103,8 @@ class Closing:
 
     def _complete(self, sent: Sent, aside: Path) -> Outcome:
         store, day = self._job.store, self._job.day
-        receipts, sums = self._receipts.write(aside)
-        self._confirm("receipts.jsonl", receipts)
-        self._confirm("SHA256SUMS", sums)
-        document = self._document(sent) | {
-            "receipts": {"path": f"{self._folder}receipts.jsonl", "sha256": receipts.sha256},
-            "sums": {"path": f"{self._folder}SHA256SUMS", "sha256": sums.sha256},
-            "missing_objects": [failure.object for failure in self._ledger.failures],
-        }
+        document = self._document(sent) | self._write_receipts(aside)
+        document["missing_objects"] = [failure.object for failure in self._ledger.failures]
         store.settle(day.raw)
         store.settle(day.manifests)
         body = Body.of(encode(document))
@@ -120,18 +122,28 @@ class Closing:
             if there is None or there.sha256 != body.sha256:
                 raise LocationUnusable(f"{store.root}/{path}: something else was written here")
 
-    def _write_attempt(self, body: Body) -> None:
-        """Write the report; a location that is dead is not waited for."""
+    def _write_receipts(self, aside: Path) -> dict[str, Any]:
+        """Write the receipts and the sums; return how a statement names them."""
+        receipts, sums = self._receipts.write(aside)
+        named = {"receipts": ("receipts.jsonl", receipts), "sums": ("SHA256SUMS", sums)}
+        for name, body in named.values():
+            self._confirm(name, body)
+        return {
+            key: {"path": f"{self._folder}{name}", "sha256": body.sha256}
+            for key, (name, body) in named.items()
+        }
 
-        def write() -> None:
-            try:
-                self._job.store.create(f"{self._folder}attempt.json", body)
-            except AshoreError:
-                return  # the same is told on standard error, which is all that is left
-
-        writer = threading.Thread(target=write, daemon=True)
-        writer.start()
-        writer.join(_PATIENCE)
+    def _write_attempt(self, document: dict[str, Any]) -> None:
+        """Write the report, in a thread that is not waited for where the location is dead."""
+        # What cannot be written is told on standard error, which is all that is left.
+        with (
+            contextlib.suppress(AshoreError, OSError),
+            tempfile.TemporaryDirectory(prefix="ashore-") as aside,
+        ):
+            document |= self._write_receipts(Path(aside))
+        with contextlib.suppress(AshoreError):
+            path = f"{self._folder}attempt.json"
+            self._job.store.create(path, Body.of(encode(document)))
 
     def _document(self, sent: Sent) -> dict[str, Any]:
         source, book = self._job.source, self._receipts

@@ -49,9 +49,9 @@ def when(
         Misconfigured: when it is no date, or none that may be extracted.
     """
     scheduled = environment.get("ASHORE_SCHEDULED_AT", "")
-    moment = dates.parse_scheduled_at(scheduled) if scheduled and not date else None
-    day = dates.parse_date(date, "--date") if date else (moment or now).date()
-    where = "--date" if date else "ASHORE_SCHEDULED_AT"
+    moment = dates.parse_scheduled_at(scheduled) if scheduled and date is None else None
+    day = dates.parse_date(date, "--date") if date is not None else (moment or now).date()
+    where = "--date" if date is not None else "ASHORE_SCHEDULED_AT"
     checked = dates.check_extraction_date(day, now.date(), where, allow_backdate=allow_backdate)
     return When(checked, moment)
 

@@ -152,17 +152,18 @@ def calendar(days: Iterable[DayStatus]) -> Table:
 def forecast(plan: Plan) -> Table:
     """Return what an extraction would request as a table."""
     least = "at least " if plan.at_least else ""
-    title = (
-        f"{plan.source}: {least}{plan.requests} requests, {least}{human_seconds(plan.minutes * 60)}"
-    )
-    table = Table(title=f"{title} at {plan.pace}", title_justify="left")
+    many = f"{plan.requests} request{'' if plan.requests == 1 else 's'}"
+    title = f"{plan.source}: {least}{many}, {least}{human_seconds(plan.minutes * 60)}"
+    title += f" at {plan.pace}"
+    if plan.objects is not None and plan.bytes is not None:
+        title += f"; about {plan.objects} objects, {human_bytes(plan.bytes)}"
+    table = Table(title=title, title_justify="left")
     table.add_column("endpoint")
     table.add_column("requests", justify="right")
     table.add_column("how it is known")
     for each in plan.endpoints:
-        table.add_row(
-            each.endpoint, "?" if each.requests is None else str(each.requests), each.basis
-        )
+        requests = "?" if each.requests is None else str(each.requests)
+        table.add_row(each.endpoint, requests, each.basis)
     return table
 
 

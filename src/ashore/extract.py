@@ -125,7 +125,7 @@ class _Extraction:
     def _look_around(self) -> None:
         """Take note of what landed already."""
         for entry in self._store.list(self._day.raw):
-            if not is_nobodys(entry.path):
+            if not is_nobodys(entry.path, entry.size):
                 self._there.put(entry.path)
 
     def _refuse_beyond_budget(self) -> None:

@@ -201,14 +201,15 @@ class _Journal:
         self._lock = threading.Lock()
 
     def add(self, path: str, metadata: Metadata) -> None:
-        line = json.dumps({"path": path, **metadata}, separators=(",", ":")).encode() + b"\n"
+        # A line end before it as well: a line that a full disk cut off must not spoil this one.
+        line = b"\n%b\n" % json.dumps({"path": path, **metadata}, separators=(",", ":")).encode()
         with self._lock:
             if self._own is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._own = os.open(
                     self._own_name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o666
                 )
-            os.write(self._own, line)
+            _write_all(self._own, line)
 
     def find(self, path: str, sha256: str) -> Metadata | None:
         """Return what was noted for a file with just these bytes, or else for one of this name."""
@@ -256,13 +257,17 @@ class _Journal:
 
 def _write(descriptor: int, body: Body) -> None:
     if isinstance(body.content, bytes):
-        left = memoryview(body.content)
-        while left:
-            left = left[os.write(descriptor, left) :]
+        _write_all(descriptor, body.content)
         return
     with body.content.open("rb") as source:
         while piece := source.read(_PIECE):
-            os.write(descriptor, piece)
+            _write_all(descriptor, piece)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def _sync_folder(folder: Path) -> None:

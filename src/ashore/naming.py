@@ -80,7 +80,8 @@ def date_of(folder: str) -> dt.date | None:
         return None
 
 
-def is_nobodys(path: str) -> bool:
-    """Tell whether a file is none of ashore's: hidden ones, and the marks that tools leave."""
-    name = path.rpartition("/")[2]
-    return not name or name.startswith((".", "_")) or path.endswith("$folder$")
+def is_nobodys(path: str, size: int) -> bool:
+    """Tell whether an object is none of ashore's: hidden ones, and the marks that tools leave."""
+    if path.endswith("/"):
+        return size == 0
+    return path.rpartition("/")[2].startswith((".", "_")) or path.endswith("$folder$")

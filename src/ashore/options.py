@@ -13,6 +13,24 @@ LEVELS = ("debug", "info", "warning", "error")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class Pace(click.ParamType[str]):
+    """A rate as catalogs write it; its value is the text, once it is known to be one."""
+
+    name = "rate"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as its base
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """Return the text of the rate."""
+        try:
+            return str(units.rate(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Duration(click.ParamType[float]):
     """A duration as catalogs write it; its value is in seconds."""
 
@@ -114,7 +132,10 @@ standin_fault = option(
     help="What goes wrong, such as status=503,first=1; docs/reference.md has all kinds.",
 )
 standin_rate = option(
-    "--rate", metavar="RATE", help="The pace that the written catalog declares, such as 50/s."
+    "--rate",
+    type=Pace(),
+    metavar="RATE",
+    help="The pace that the written catalog declares, such as 50/s.",
 )
 standin_catalog = option(
     "--catalog-to",

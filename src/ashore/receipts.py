@@ -13,9 +13,8 @@ from ashore.spool import Spool
 from ashore.store import Body, Metadata
 
 KEPT_HEADERS = ("etag", "last-modified", "content-type", "date")
-_LONGEST_HEADER = 100
-_LONGEST_FINAL_URL = 400
-_LONGEST_LINK = 600
+_LARGEST_METADATA = 1_900
+"""Bytes, of the 2,048 that S3 has room for; the name of the metadata takes some as well."""
 
 
 def timestamp(moment: dt.datetime) -> str:
@@ -90,16 +89,26 @@ class Receipt:
             "sha256": self.sha256,
             "url_sha256": url_sha256(origin.url),
             "records": self.records,
-            "headers": {n: v for n, v in origin.headers.items() if len(v) <= _LONGEST_HEADER},
+            "headers": {},
         }
         if self.total is not None:
             notes["total"] = self.total
-        if origin.final_url and len(json.dumps(origin.final_url)) <= _LONGEST_FINAL_URL:
-            notes["final_url"] = origin.final_url
         if origin.link:
-            fits = len(json.dumps(origin.link)) <= _LONGEST_LINK
+            fits = _fits(notes, {"link": origin.link})
             notes |= {"link": origin.link} if fits else {"link_untold": True}
+        if origin.final_url and _fits(notes, {"final_url": origin.final_url}):
+            notes["final_url"] = origin.final_url
+        for name, value in origin.headers.items():
+            if _fits(notes, {name: value}):
+                notes["headers"][name] = value
         return notes
+
+
+def _fits(notes: Metadata, more: Mapping[str, str]) -> bool:
+    """Tell whether there is room for more: what does not fit is left out, never cut."""
+    written = json.dumps(notes) + json.dumps(more)
+    # Blanks in a row are escaped on their way to S3.
+    return len(written.replace("  ", " \\u0020")) <= _LARGEST_METADATA
 
 
 def url_sha256(url: str) -> str:

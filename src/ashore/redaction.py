@@ -10,7 +10,6 @@ from ashore.catalog import Auth, Source
 from ashore.errors import Misconfigured
 
 _SHORTEST = 8
-_HEX = re.compile(r"%[0-9A-F]{2}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -48,23 +47,27 @@ class Redactor:
 
     def __init__(self, secret: str | None) -> None:
         """Watch over a secret, or over nothing."""
-        spellings = {secret, quote(secret, safe=""), quote_plus(secret)} if secret else set()
-        if secret:
-            escaped = json.dumps(secret)[1:-1]
-            spellings |= {escaped, escaped.replace("/", "\\/"), quote(secret)}
-            spellings |= {_HEX.sub(lambda code: code[0].lower(), text) for text in spellings}
-        self._spellings = sorted((s for s in spellings if s), key=len, reverse=True)
-        self._bytes = [spelling.encode() for spelling in self._spellings]
-        joined = "|".join(re.escape(spelling) for spelling in self._spellings)
-        self._pattern = re.compile(joined, re.IGNORECASE) if joined else None
+        spellings = _spellings(secret) if secret else []
+        joined = "|".join(re.escape(spelling) for spelling in spellings)
+        # Without regard to case: the hex digits of percent-encoding come in both.
+        self._text = re.compile(joined, re.IGNORECASE) if joined else None
+        self._bytes = re.compile(joined.encode(), re.IGNORECASE) if joined else None
 
     def clean(self, text: str) -> str:
         """Return the text with ``***`` in place of the secret."""
-        return self._pattern.sub("***", text) if self._pattern else text
+        return self._text.sub("***", text) if self._text else text
 
     def leaks(self, body: bytes) -> bool:
         """Tell whether a body holds the secret."""
-        return any(spelling in body for spelling in self._bytes)
+        return bool(self._bytes and self._bytes.search(body))
+
+
+def _spellings(secret: str) -> list[str]:
+    """The secret as it is, percent-encoded, and as JSON writes it; the longest first."""
+    escaped = json.dumps(secret)[1:-1]
+    spellings = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    spellings |= {escaped, escaped.replace("/", "\\/")}
+    return sorted(spellings, key=len, reverse=True)
 
 
 def printable(text: str) -> str:

@@ -31,7 +31,7 @@ from ashore.tries import (
 )
 
 GRACE = 10.0
-"""Seconds that requests under way are given when a run ends early."""
+"""Seconds that requests under way are given when a signal ends the run; half of it otherwise."""
 _LOOK_EVERY = 0.5
 _FINAL = {Worth.FINAL, Worth.SOURCE, Worth.VIOLATED}
 
@@ -315,7 +315,8 @@ class Run:
 
     def _await_stragglers(self) -> None:
         """Give what is under way its grace, take in what still lands, then cut the rest."""
-        for seconds in (GRACE if self._ended else 0.0, 1.0):
+        grace = GRACE if self._bounds.control.signal is not None else GRACE / 2
+        for seconds in (grace if self._ended else 0.0, 1.0):
             until = time.monotonic() + seconds
             while self._agenda.running:
                 future = self._agenda.collect(until - time.monotonic())
@@ -333,5 +334,8 @@ class Run:
         result = future.result()
         if isinstance(result, Landed | Refuted):
             self._take(result)
+        elif isinstance(result, Disagreed):
+            if wait_before(self._source.retry, result.set_attempt) is None:
+                self._take(result)
         elif isinstance(result, Failed) and result.refused.worth in _FINAL:
             self._lose_request(result, result.refused.reason)

@@ -108,6 +108,10 @@ def _status(store: Store, day: Day, now: dt.datetime, *, known: bool) -> DayStat
             return _stated(store, day, due=due)
         except Violated as violated:
             return DayStatus(day, State.DAMAGED, due, str(violated))
+    return _nothing(day, due=due)
+
+
+def _nothing(day: Day, *, due: bool) -> DayStatus:
     if due:
         return DayStatus(day, State.MISSING, due, "nothing was extracted")
     return DayStatus(day, State.NOT_YET_DUE, due, "due at 07:00 UTC")
@@ -123,7 +127,7 @@ def _stated(store: Store, day: Day, *, due: bool) -> DayStatus:
         return DayStatus(day, State.COMPLETE, due, said, manifest.objects, size, finished)
     runs = read_attempts(store, day)
     if not runs:
-        return DayStatus(day, State.MISSING, due, "nothing was extracted")
+        return _nothing(day, due=due)
     started, attempt = runs[-1]
     if attempt is None:
         said = f"a run began {started.started_at}: it is under way, or was killed"

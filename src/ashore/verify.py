@@ -57,7 +57,7 @@ def verify(
         Violated: when there is nothing to verify.
         LocationUnusable: when the location is not there.
     """
-    wanted = parse_date(date, "--date") if date else None
+    wanted = parse_date(date, "--date") if date is not None else None
     stated = list(days(store))
     names = list(dict.fromkeys(sources)) or sorted({day.source for day in stated})
     if not names:
@@ -168,7 +168,7 @@ def _listing(store: Store, day: Day, manifest: Manifest, receipts: Spool) -> lis
     return [
         f"{entry.path}: no receipt explains it. {store.how_to_move(entry.path)}"
         for entry in store.list(day.raw)
-        if not is_nobodys(entry.path)
+        if not is_nobodys(entry.path, entry.size)
         and entry.path not in receipts
         and entry.path not in known_missing
     ][:_PROBLEMS_TOLD]

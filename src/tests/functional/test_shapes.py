@@ -33,7 +33,7 @@ def test_numbered_pages_land_in_their_order(shop: Shop, api: ScriptedApi) -> Non
     assert {name: json.loads(body) for name, body in shop.landed().items()} == {
         f"items/page={n + 1}.json": page for n, page in enumerate(pages)
     }
-    assert [call.query["page"] for call in api.calls][0] == ["1"]
+    assert api.calls[0].query["page"] == ["1"]
 
 
 @pytest.mark.parametrize("said", [0, 1, None], ids=["none", "one", "missing"])

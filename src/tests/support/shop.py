@@ -7,12 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from ashore.cli import main
 from tests.support.api import Call, Handler, Reply, ScriptedApi, json_reply
+
+if TYPE_CHECKING:
+    import pytest
 
 NAME = "shop"
 SWIFT = 'retry = { attempts = 3, max_wait = "10ms", max_pause = "5s" }'
@@ -132,7 +133,7 @@ class Shop:
 
     def attempt(self) -> dict[str, Any]:
         """The report of the latest run that did not complete the day."""
-        return read(sorted(self.manifests.glob("runs/*/attempt.json"), key=_age)[-1])
+        return read(max(self.manifests.glob("runs/*/attempt.json"), key=_age))
 
     def receipts(self) -> dict[str, dict[str, Any]]:
         """The receipts of the complete day, by the names that `landed` gives."""

@@ -1,0 +1,148 @@
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from ashore import urls
+
+BASE = "http://api.example/v1"
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
+
+
+def test_path_and_parameters_are_joined_to_the_base() -> None:
+    url = urls.build(f"{BASE}/", "/country", {"format": "json", "per_page": 400}, {})
+    assert url == f"{BASE}/country?format=json&per_page=400"
+
+
+def test_an_empty_path_asks_the_base_itself() -> None:
+    assert urls.build(BASE, "", {"limit": 100}, {}) == f"{BASE}?limit=100"
+
+
+@pytest.mark.parametrize(("value", "written"), [(True, "true"), (False, "false"), (1.5, "1.5")])
+def test_a_parameter_is_written_as_toml_writes_it(value: float, written: str) -> None:
+    assert urls.build(BASE, "x", {"p": value}, {}) == f"{BASE}/x?p={written}"
+
+
+@given(TEXT)
+def test_a_value_is_one_segment_of_the_path_and_comes_back(value: str) -> None:
+    url = urls.build(BASE, "a/{country}/b", {}, {"country": value})
+    segments = urlsplit(url).path.split("/")
+    assert segments[:3] == ["", "v1", "a"]
+    assert unquote(segments[3]) == value
+    assert segments[4:] == ["b"]
+
+
+@given(TEXT, TEXT)
+def test_a_value_is_one_parameter_and_comes_back(first: str, second: str) -> None:
+    params = {"q": "<{a}>", "r": "{b}{a}"}
+    url = urls.build(BASE, "x", params, {"a": first, "b": second})
+    expected = [("q", f"<{first}>"), ("r", f"{second}{first}")]
+    assert parse_qsl(urlsplit(url).query, keep_blank_values=True) == expected
+    assert "+" not in url
+
+
+@given(TEXT)
+def test_a_value_that_looks_like_a_placeholder_stays_a_value(value: str) -> None:
+    url = urls.build(BASE, "x/{a}", {"p": "{b}"}, {"a": "{b}", "b": value})
+    assert unquote(urlsplit(url).path) == "/v1/x/{b}"
+
+
+def test_parameters_are_added_behind_those_that_are_there() -> None:
+    assert urls.with_params(f"{BASE}?a=1", {"b": "x y"}) == f"{BASE}?a=1&b=x%20y"
+    assert urls.with_params(BASE, {}) == BASE
+
+
+def test_a_parameter_is_taken_out_and_the_rest_stays_as_written() -> None:
+    url = f"{BASE}?a=%2f&api_key=s&b=x+y&api%5Fkey=t"
+    assert urls.without_param(url, "api_key") == f"{BASE}?a=%2f&b=x+y"
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=5), TEXT, TEXT)
+def test_no_parameter_of_that_name_is_left(
+    pairs: list[tuple[str, str]], name: str, value: str
+) -> None:
+    url = BASE
+    for each in [*pairs, (name, value)]:
+        url = urls.with_params(url, dict([each]))
+    left = parse_qsl(urlsplit(urls.without_param(url, name)).query, keep_blank_values=True)
+    assert left == [pair for pair in pairs if pair[0] != name]
+
+
+@pytest.mark.parametrize(
+    ("found", "leads_to"),
+    [
+        ("/v1/x?page=2", "http://api.example/v1/x?page=2"),
+        ("?page=2", "http://api.example/v1/x?page=2"),
+        ("y", "http://api.example/v1/y"),
+        ("//other.example/z", "http://other.example/z"),
+        (" http://api.example/z#top ", "http://api.example/z"),
+    ],
+)
+def test_a_found_url_is_seen_from_the_one_that_was_asked(found: str, leads_to: str) -> None:
+    assert urls.join("http://api.example/v1/x?page=1", found) == leads_to
+
+
+@pytest.mark.parametrize("found", ["http://[::1/", "//[x"])
+def test_what_is_no_url_is_a_value_error(found: str) -> None:
+    with pytest.raises(ValueError, match=r"IPv6|address"):
+        urls.join("http://api.example/v1", found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "other", "same"),
+    [
+        ("http://a.example/x", "http://a.example/y?z", True),
+        ("http://a.example/x", "http://A.EXAMPLE/", True),
+        ("http://a.example/x", "http://a.example:80/", True),
+        ("http://a.example/x", "https://a.example/", True),
+        ("http://a.example:80/x", "https://a.example:443/", True),
+        ("http://a.example:8080/", "https://a.example:8080/", True),
+        ("https://a.example/", "http://a.example/", False),
+        ("http://a.example/", "http://a.example:81/", False),
+        ("http://a.example/", "http://b.example/", False),
+        ("http://a.example/", "http://a.example.b.example/", False),
+        ("http://a.example/", "http://user@a.example/", False),
+        ("http://a.example/", "http://a.example@b.example/", False),
+        ("http://a.example/", "ftp://a.example/", False),
+        ("http://a.example/", "file:///etc/hosts", False),
+        ("http://a.example/", "javascript:alert(1)", False),
+        ("http://a.example/", "", False),
+        ("http://a.example/", "http://a.example:port/", False),
+        ("http://a.example/", "http://a.example:99999/", False),
+        ("http://a.example:80/", "http://a.example:0/", False),
+    ],
+)
+def test_only_the_host_and_port_that_were_asked_are_the_same(
+    asked: str, other: str, same: bool
+) -> None:
+    assert urls.same_host(asked, other) is same
+
+
+def where_urllib3_would_go(url: str) -> str | None:
+    """The host that the library below us would connect to; None where it refuses the URL."""
+    try:
+        return parse_url(url).host
+    except LocationParseError:
+        return None
+
+
+PARTS = ["a.example", "b.example", "@", ":", "/", "\\", "?", "#", "80", "//", "%40", ".", "\t", ";"]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=7).map("".join))
+def test_no_spelling_of_a_url_smuggles_a_request_to_another_host(rest: str) -> None:
+    for found in (rest, f"http://{rest}", f"//{rest}"):
+        try:
+            url = urls.join("http://a.example/v1/x", found)
+        except ValueError:
+            continue
+        if urls.same_host("http://a.example/v1/x", url):
+            assert where_urllib3_would_go(url) in {"a.example", None}
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_comparing_hosts_never_raises(asked: str, other: str) -> None:
+    assert urls.same_host(f"http://{asked}", other) in {True, False}
