@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+_MOST_DIGITS = 30
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
@@ -71,13 +72,16 @@ def whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever an API ma
 
     Numbers and numeric strings are the same: ``400``, ``"400"``, ``400.0``.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or len(str(value)) > 30:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or len(str(value)) > _MOST_DIGITS:
         return None
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    if not number.is_finite() or number < 0 or number != number.to_integral_value():
+    # A few characters like 1e999999999 would otherwise become a number that fills the memory.
+    if not number.is_finite() or number < 0 or number.adjusted() > _MOST_DIGITS:
+        return None
+    if number != number.to_integral_value():
         return None
     return int(number)
 

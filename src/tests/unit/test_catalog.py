@@ -74,6 +74,12 @@ BROKEN = {
         "paging.page",
         '"pages"',
     ),
+    "misspelt cursor": Broken(
+        f'{ENDPOINT}paging = {{ kind = "cursor", nxt = "x", next = "y" }}',
+        LIST,
+        "paging.nxt",
+        '"next"',
+    ),
     "misspelt for_each": Broken(
         f'{CHILD}for_each = {{ endpoint = "things", selct = "x", select = "[].id", as = "id" }}',
         "source.api.endpoint.thing",
@@ -94,7 +100,7 @@ BROKEN = {
         f"{SOURCE}retry = {{ attempts = 0 }}", "source.api", "retry.attempts", "at least 1"
     ),
     "a good status tried again": Broken(
-        f"{SOURCE}retry = {{ statuses = [200] }}", "source.api", "retry.statuses", "at least 400"
+        f"{SOURCE}retry = {{ statuses = [200] }}", "source.api", "retry.statuses.0", "at least 400"
     ),
     "breaker of nothing": Broken(f"{SOURCE}breaker = 0", "source.api", "breaker", "at least 1"),
     "error is no expression": Broken(f'{SOURCE}error = "[0"', "source.api", "error", "JMESPath"),
@@ -310,7 +316,7 @@ def test_parents_in_a_circle_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_not_toml_names_its_line(tmp_path: Path) -> None:
-    assert "line 2" in mistakes(tmp_path, "default = []\n[source")[0]
+    assert "line 2" in mistakes(tmp_path, "default = []\nsource = = 1")[0]
 
 
 def test_what_is_not_utf_8_names_its_byte(tmp_path: Path) -> None:
