@@ -111,7 +111,7 @@ def judge(source: Source, endpoint: Endpoint, answer: Answer) -> Page | Refused:
 
 def _judge_status(source: Source, status: int, answer: Answer) -> Refused:
     reason = f"HTTP {status}"
-    server = status == 429 or status >= 500
+    server = status == 429 or 500 <= status <= 599
     if status in _REDIRECTS:
         return Refused(Worth.ELSEWHERE, f"{reason} to another place", status)
     if server or status in _ALWAYS_AGAIN:

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from ashore import units
-from ashore.errors import Violated
+from ashore.errors import Violated, nearest
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -35,7 +36,7 @@ class Expression:
         """
         try:
             return self.compiled.search(document)
-        except (JMESPathError, TypeError, ValueError, RecursionError) as error:
+        except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             reason = str(error).splitlines()[0][:200]
             raise Violated(f"the expression {self.text} cannot be applied: {reason}") from error
 
@@ -48,10 +49,21 @@ def _expression(value: object) -> Expression:
     if not isinstance(value, str):
         raise ValueError("must be a JMESPath expression in quotes")
     try:
-        return Expression(value, jmespath.compile(value))
-    except JMESPathError as error:
+        compiled = jmespath.compile(value)
+        unknown = sorted(_functions(compiled.parsed) - set(Functions.FUNCTION_TABLE))
+        if unknown:
+            problem = nearest(unknown[0], Functions.FUNCTION_TABLE)
+            raise ValueError(f'JMESPath has no function "{unknown[0]}"; {problem}')
+        return Expression(value, compiled)
+    except (JMESPathError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{value!r} is not a JMESPath expression: {reason[:160]}") from error
+
+
+def _functions(node: Mapping[str, Any]) -> set[str]:
+    """The names of the functions that an expression calls; compiling does not check them."""
+    own = {str(node["value"])} if node["type"] == "function_expression" else set()
+    return own.union(*(_functions(child) for child in node["children"]))
 
 
 def _expressions(value: object) -> tuple[Expression, ...]:

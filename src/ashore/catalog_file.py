@@ -61,9 +61,8 @@ def read_catalog(path: Path | None) -> Catalog:
     mistakes += [Mistake("", key, _unknown(key, known)) for key in tables if key not in known]
     declared_sources = tables.get("source", {})
     if not isinstance(declared_sources, dict) or not declared_sources:
-        raise Misconfigured(
-            f"{where}: there is no [source.NAME] table; a catalog needs at least one"
-        )
+        mistakes.append(Mistake("", "", "there is no [source.NAME] table; at least one is needed"))
+        declared_sources = {}
     for name, table in declared_sources.items():
         source = _source(name, table)
         if isinstance(source, Source):
@@ -133,14 +132,23 @@ def _tupled(value: object) -> object:
 
 
 def _mistake(where: str, table: dict[str, Any], details: ErrorDetails) -> Mistake:
-    parts = [part for part in details["loc"] if part not in {*_PAGING, "[key]"}]
+    parts = _without_tags(details["loc"])
     if len(parts) > 1 and parts[0] == "endpoint" and isinstance(parts[1], int):
         where = f"{where}.endpoint.{_endpoint_name(table, parts[1])}"
         parts = parts[2:]
-    key = ".".join(
-        str(part) for part in parts if not str(part).startswith(("str", "bool", "float"))
-    )
+    key = ".".join(str(part) for part in parts)
     return Mistake(where, key, _said(parts, details))
+
+
+def _without_tags(loc: Sequence[int | str]) -> list[int | str]:
+    """A mistake's place as a catalog writes it: pydantic adds the kind behind ``paging``."""
+    parts = [part for part in loc if part != "[key]"]
+    if "paging" in parts:
+        after = parts.index("paging") + 1
+        parts[after : after + 1] = [
+            part for part in parts[after : after + 1] if part not in _PAGING
+        ]
+    return parts
 
 
 def _endpoint_name(table: dict[str, Any], number: int) -> str:

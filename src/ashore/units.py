@@ -6,7 +6,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _MOST_DIGITS = 30
+_LONGEST = 100 * 365.25 * 86_400  # a clock can wait no longer than some hundreds of years
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LARGEST = 2**63 - 1
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -35,7 +37,7 @@ def duration(text: str) -> float:
     seconds = 0.0
     if _DURATION.fullmatch(text):
         seconds = sum(float(n) * _SECONDS[unit] for n, unit in _DURATION_PART.findall(text))
-    if seconds <= 0:
+    if not 0 < seconds <= _LONGEST:
         raise ValueError(f'"{text}" is not a duration; write it like "10s", "5m", "6h" or "30d"')
     return seconds
 
@@ -47,8 +49,8 @@ def size(text: str) -> int:
         ValueError: when the text is no size, or none of at least one byte.
     """
     match = _SIZE.fullmatch(text)
-    number = int(float(match[1]) * _BYTES[match[2]]) if match else 0
-    if number < 1:
+    number = int(Decimal(match[1]) * _BYTES[match[2]]) if match else 0
+    if not 1 <= number <= _LARGEST:
         raise ValueError(f'"{text}" is not a size; write it like "64MiB", "500kB" or "100B"')
     return number
 
@@ -72,7 +74,11 @@ def whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever an API ma
 
     Numbers and numeric strings are the same: ``400``, ``"400"``, ``400.0``.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or len(str(value)) > _MOST_DIGITS:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float, str))
+        or len(str(value)) > _MOST_DIGITS
+    ):
         return None
     try:
         number = Decimal(str(value).strip())
@@ -98,9 +104,9 @@ def human_bytes(number: int) -> str:
 
 def human_seconds(seconds: float) -> str:
     """Write a duration for people: ``850 ms``, ``12.3 s``, ``4 min 05 s``, ``2 h 03 min``."""
-    if seconds < 1:
+    if round(seconds, 3) < 1:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

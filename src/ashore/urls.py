@@ -74,7 +74,7 @@ def next_link(header: str) -> str | None:
 
 
 def _port(url: SplitResult) -> int:
-    return url.port or _PORTS[url.scheme]
+    return _PORTS[url.scheme] if url.port is None else url.port
 
 
 def _written(value: Scalar, values: Mapping[str, str]) -> str:

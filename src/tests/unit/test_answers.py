@@ -40,8 +40,10 @@ for_each = { endpoint = "things", select = "r[].id", as = "id" }
 """
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["r", "id", "next", "total", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["r", "id", "next", "total", "x"]), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 
@@ -148,7 +150,9 @@ def test_judging_never_raises_and_only_a_whole_200_is_a_page(
 
 
 @pytest.mark.parametrize("depth", [200, 600, 900, 960, 980, 990, 1000, 5000])
-@pytest.mark.parametrize("shape", ["", 'error = "@"\n', 'key = "@"\nexpect = { unique_key = true }'])
+@pytest.mark.parametrize(
+    "shape", ["", 'error = "@"\n', 'key = "@"\nexpect = { unique_key = true }']
+)
 def test_no_depth_of_nesting_makes_judging_raise(declare: Declare, depth: int, shape: str) -> None:
     source = declare(shape + PLAIN if shape.startswith("error") else PLAIN + shape)
     body = b"[" * depth + b"]" * depth
@@ -238,7 +242,9 @@ def test_an_error_answer_of_the_world_bank_is_told_by_its_message(declare: Decla
     assert "Invalid value" in verdict(declare(WORLD_BANK), 200, body).reason
 
 
-@pytest.mark.parametrize(("document", "records"), [([], 0), ([1, 2], 2), ({}, 1), (5, 1), (None, 1)])
+@pytest.mark.parametrize(
+    ("document", "records"), [([], 0), ([1, 2], 2), ({}, 1), (5, 1), (None, 1)]
+)
 def test_without_records_a_list_holds_its_elements_and_all_else_is_one(
     declare: Declare, document: object, records: int
 ) -> None:
@@ -323,7 +329,12 @@ def test_values_that_are_no_list_are_named(declare: Declare) -> None:
 
 @pytest.mark.parametrize(
     "select",
-    ["r[?floor(n) > `1`].id", "r[?type(n) == 'number'].id", "sort_by(r, &n)[].id", "r[?n > `1`].id"],
+    [
+        "r[?floor(n) > `1`].id",
+        "r[?type(n) == 'number'].id",
+        "sort_by(r, &n)[].id",
+        "r[?n > `1`].id",
+    ],
 )
 def test_a_selection_may_use_the_numbers_of_an_answer(declare: Declare, select: str) -> None:
     source = declare(PARENT.replace("r[].id", select))

@@ -148,4 +148,4 @@ def test_any_folder_can_be_asked_for_its_date(folder: str) -> None:
     ],
 )
 def test_marks_that_tools_leave_are_nobodys(path: str, nobodys: bool) -> None:
-    assert is_nobodys(path) is nobodys
+    assert is_nobodys(path, 0) is nobodys
