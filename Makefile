@@ -74,6 +74,8 @@ tools:
 .venv/.ready: pyproject.toml poetry.lock .poetry/.ready
 	@echo 'Installing what poetry.lock says into .venv ...'
 	@$(POETRY) sync --with s3 --no-interaction
+	@# Compiled once: some environments forbid Python to keep what it compiles while running.
+	@.venv/bin/python -m compileall -q -j 0 .venv/lib src/ashore || true
 	@touch $@
 
 .poetry/.ready: scripts/poetry-requirements.txt

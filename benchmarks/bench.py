@@ -29,8 +29,8 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _MIB = 2**20
-# What of the environment would let ashore, or requests, behave otherwise than is measured here.
-_UNWANTED = ("ASHORE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+# What of the environment would let ashore, requests or Python behave otherwise than is measured.
+_UNWANTED = ("ASHORE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "PYTHONDONTWRITE")
 _CATALOG = """
 default = ["bench"]
 
@@ -107,7 +107,7 @@ class Bench:
         with self._room() as room:
             arguments = [self._url(case), str(case.count), str(case.workers), str(room / "landing")]
             before = self._server_cpu()
-            ended = _carry_out([*program, *arguments])
+            ended = self._carry_out([*program, *arguments])
             server = self._server_cpu() - before
             self._require(room / "landing", case.count + 1)
         return Run(ended.wall, float(ended.stdout), ended.cpu, ended.peak, server)
@@ -120,13 +120,33 @@ class Bench:
             catalog.write_text(text, encoding="utf-8")
             command = [sys.executable, "-m", "ashore", "extract", "--catalog", str(catalog)]
             before = self._server_cpu()
-            ended = _carry_out([*command, "--to", str(room / "landing")])
+            ended = self._carry_out([*command, "--to", str(room / "landing")])
             server = self._server_cpu() - before
             self._require(room / "landing" / "raw", case.count + 1)
         return Run(ended.wall, _extraction(ended.stderr), ended.cpu, ended.peak, server)
 
     def _url(self, case: Case) -> str:
         return f"http://127.0.0.1:{self.port}/{case.latency_ms}"
+
+    def _carry_out(self, command: Sequence[str]) -> Ended:
+        """Run a program to its end, which must be a good one."""
+        environment = {n: v for n, v in os.environ.items() if not n.upper().startswith(_UNWANTED)}
+        # Compiled by the warm-up, as on any machine: what is measured is never the compiler.
+        environment["PYTHONPYCACHEPREFIX"] = str(self.folder / "compiled")
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            began = time.monotonic()
+            process = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment)
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.monotonic() - began
+            process.returncode = os.waitstatus_to_exitcode(status)
+            stdout.seek(0)
+            stderr.seek(0)
+            told, complained = stdout.read().decode(), stderr.read().decode()
+        if process.returncode:
+            sys.exit(f"exit status {process.returncode}\n{complained}")
+        # ru_maxrss is in KiB, but in bytes on macOS.
+        peak = usage.ru_maxrss / (_MIB if sys.platform == "darwin" else 1024)
+        return Ended(wall, usage.ru_utime + usage.ru_stime, peak, told, complained)
 
     @contextlib.contextmanager
     def _room(self) -> Iterator[Path]:
@@ -188,25 +208,6 @@ def _interleaved(bench: Bench, case: Case, rounds: int) -> list[tuple[Run, Run]]
     """Run floor and ashore in turn, once to warm up, then so many times that count."""
     pairs = [(bench.floor(case), bench.ashore(case)) for _ in range(rounds + 1)]
     return pairs[1:]
-
-
-def _carry_out(command: Sequence[str]) -> Ended:
-    """Run a program to its end, which must be a good one."""
-    environment = {n: v for n, v in os.environ.items() if not n.upper().startswith(_UNWANTED)}
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        began = time.monotonic()
-        process = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        stdout.seek(0)
-        stderr.seek(0)
-        told, complained = stdout.read().decode(), stderr.read().decode()
-    if process.returncode:
-        sys.exit(f"exit status {process.returncode}\n{complained}")
-    # ru_maxrss is in KiB, but in bytes on macOS.
-    peak = usage.ru_maxrss / (_MIB if sys.platform == "darwin" else 1024)
-    return Ended(wall, usage.ru_utime + usage.ru_stime, peak, told, complained)
 
 
 def _extraction(log: str) -> float:

@@ -1,7 +1,6 @@
 """A folder as a location: every name appears at once and whole, and is never replaced."""
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -20,7 +19,7 @@ from ashore.store import Body, Description, Entry, Metadata
 
 _PIECE = 2**20
 _STALE = 86_400.0  # seconds after which a temporary file belongs to a run that was killed
-_TAKEN = errno.EEXIST
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Folder:
@@ -202,7 +201,7 @@ class _Journal:
 
     def add(self, path: str, metadata: Metadata) -> None:
         # A line end before it as well: a line that a full disk cut off must not spoil this one.
-        line = b"\n%b\n" % json.dumps({"path": path, **metadata}, separators=(",", ":")).encode()
+        line = b"\n%b\n" % _encode({"path": path, **metadata}).encode()
         with self._lock:
             if self._own is None:
                 self._folder.mkdir(parents=True, exist_ok=True)

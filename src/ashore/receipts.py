@@ -89,26 +89,31 @@ class Receipt:
             "sha256": self.sha256,
             "url_sha256": url_sha256(origin.url),
             "records": self.records,
-            "headers": {},
+            "headers": dict(origin.headers),
         }
-        if self.total is not None:
-            notes["total"] = self.total
-        if origin.link:
-            fits = _fits(notes, {"link": origin.link})
-            notes |= {"link": origin.link} if fits else {"link_untold": True}
-        if origin.final_url and _fits(notes, {"final_url": origin.final_url}):
-            notes["final_url"] = origin.final_url
-        for name, value in origin.headers.items():
-            if _fits(notes, {name: value}):
-                notes["headers"][name] = value
-        return notes
+        optional = {"total": self.total, "link": origin.link, "final_url": origin.final_url}
+        notes |= {name: value for name, value in optional.items() if value is not None}
+        return notes if _fits(notes) else _shortened(notes)
 
 
-def _fits(notes: Metadata, more: Mapping[str, str]) -> bool:
-    """Tell whether there is room for more: what does not fit is left out, never cut."""
-    written = json.dumps(notes) + json.dumps(more)
+def _shortened(notes: Metadata) -> Metadata:
+    """Leave out what there is no room for, the headers first; nothing is ever cut."""
+    short = {n: v for n, v in notes.items() if n not in {"headers", "final_url", "link"}}
+    short |= {"headers": {}, "link_untold": "link" in notes}
+    if "link" in notes and _fits({**short, "link": notes["link"]}):
+        short |= {"link": notes["link"], "link_untold": False}
+    if "final_url" in notes and _fits({**short, "final_url": notes["final_url"]}):
+        short["final_url"] = notes["final_url"]
+    for name, value in notes["headers"].items():
+        headers = {**short["headers"], name: value}
+        if _fits({**short, "headers": headers}):
+            short["headers"] = headers
+    return short
+
+
+def _fits(notes: Metadata) -> bool:
     # Blanks in a row are escaped on their way to S3.
-    return len(written.replace("  ", " \\u0020")) <= _LARGEST_METADATA
+    return len(json.dumps(notes).replace("  ", " \\u0020")) <= _LARGEST_METADATA
 
 
 def url_sha256(url: str) -> str:

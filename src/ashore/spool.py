@@ -8,6 +8,8 @@ from typing import Any
 
 from ashore.errors import LocationUnusable
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 class Spool:
     """JSON documents by path, in a temporary file that goes away by itself.
@@ -28,8 +30,7 @@ class Spool:
 
     def put(self, path: str, document: Any = None) -> None:  # noqa: ANN401 - any JSON value
         """Keep a document under a path, instead of one that was there."""
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-        self._do("INSERT OR REPLACE INTO spool VALUES (?, ?)", path, text)
+        self._do("INSERT OR REPLACE INTO spool VALUES (?, ?)", path, _encode(document))
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return the document under a path, or None."""

@@ -64,9 +64,7 @@ def test_a_missing_set_is_checked_even_where_nothing_is_declared() -> None:
 
 
 def every(accepted: tuple[str, ...]) -> list[Check]:
-    expect = Expect(
-        min_records=5, max_records=0, unique_key=True, max_drop=0.1, allow_missing=0
-    )
+    expect = Expect(min_records=5, max_records=0, unique_key=True, max_drop=0.1, allow_missing=0)
     return checks(expect, Figures(1, 1, 1, 1, 10), accepted)
 
 

@@ -142,7 +142,9 @@ def test_no_next_url_raises_anything_else_or_leaves_the_host(declare: Declare, f
             url = after(declare(shape), Page(1, following=found)).url
         except Violated:
             continue
-        assert url.startswith(("http://api.example/", "https://api.example/", "http://api.example?"))
+        assert url.startswith(
+            ("http://api.example/", "https://api.example/", "http://api.example?")
+        )
 
 
 def collected(source: Source, sizes: list[int], told: list[Page]) -> list[Request]:

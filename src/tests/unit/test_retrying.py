@@ -19,7 +19,9 @@ REQUEST = Request(SetKey("things"), 1, URL, "raw/all.json")
 TEN_YEARS = 10 * 365 * 86400
 
 
-def failed(worth: Worth, url: str = URL, *, attempt: int = 1, hops: int = 0, **more: object) -> Failed:
+def failed(
+    worth: Worth, url: str = URL, *, attempt: int = 1, hops: int = 0, **more: object
+) -> Failed:
     pause, location = more.get("pause"), more.get("location")
     assert pause is None or isinstance(pause, float)
     assert location is None or isinstance(location, str)
@@ -93,9 +95,13 @@ def test_nonsense_and_the_past_count_as_absent(header: str | None) -> None:
     assert asked_pause(header, NOW) is None
 
 
-DATES = st.datetimes(timezones=st.just(dt.UTC)).map(lambda moment: format_datetime(moment, usegmt=True))
+DATES = st.datetimes(timezones=st.just(dt.UTC)).map(
+    lambda moment: format_datetime(moment, usegmt=True)
+)
 PIECES = st.lists(
-    st.sampled_from([*"Tue, 24 Nov 2026 12:02:00 +9999 -0000 GMT ( ) \" ; . 00 99999".split(), " ", ":"])
+    st.sampled_from(
+        [*'Tue, 24 Nov 2026 12:02:00 +9999 -0000 GMT ( ) " ; . 00 99999'.split(), " ", ":"]
+    )
 )
 
 
@@ -174,7 +180,8 @@ def test_a_redirect_on_the_same_host_is_followed_at_once(
 
 
 @pytest.mark.parametrize(
-    "location", [None, "", "http://other.example/", "//other.example", "http://[", "ftp://api.example/"]
+    "location",
+    [None, "", "http://other.example/", "//other.example", "http://[", "ftp://api.example/"],
 )
 def test_a_redirect_elsewhere_is_lost(declare: Declare, location: str | None) -> None:
     lost = decided(declare(RETRY), failed(Worth.ELSEWHERE, location=location))

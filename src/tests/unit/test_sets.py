@@ -113,7 +113,9 @@ def test_an_offset_whose_first_page_is_empty_is_an_empty_set(declare: Declare) -
     whole(endpoint, [Page(0, total=0)])
 
 
-@given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=12), st.sampled_from([CURSOR, LINK]))
+@given(
+    st.lists(st.sampled_from("abcdef"), min_size=2, max_size=12), st.sampled_from([CURSOR, LINK])
+)
 def test_a_cursor_that_repeats_is_violated_and_no_other(
     declare: Declare, tokens: list[str], shape: str
 ) -> None:
