@@ -6,6 +6,7 @@ Frozen data only. ``catalog_file`` reads it from TOML, ``catalog_checks`` holds 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import jmespath
@@ -235,13 +236,26 @@ class Source(Declared):
     breaker: Annotated[int, Field(ge=1)] = 10
     endpoints: Annotated[tuple[Endpoint, ...], Field(alias="endpoint")] = ()
 
+    @cached_property
+    def _named(self) -> dict[str, Endpoint]:
+        return {endpoint.name: endpoint for endpoint in self.endpoints}
+
+    @cached_property
+    def _following(self) -> dict[str, tuple[Endpoint, ...]]:
+        return {
+            parent.name: tuple(
+                e for e in self.endpoints if e.for_each and e.for_each.endpoint == parent.name
+            )
+            for parent in self.endpoints
+        }
+
     def endpoint(self, name: str) -> Endpoint:
         """Return the endpoint of that name, which must exist."""
-        return next(endpoint for endpoint in self.endpoints if endpoint.name == name)
+        return self._named[name]
 
     def children(self, name: str) -> tuple[Endpoint, ...]:
         """Return the endpoints that are asked for each value found in the one of that name."""
-        return tuple(e for e in self.endpoints if e.for_each and e.for_each.endpoint == name)
+        return self._following[name]
 
     def lineage(self, endpoint: Endpoint) -> tuple[str, ...]:
         """Return the names of the values that an endpoint's path may use, the outermost first."""

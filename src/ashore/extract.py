@@ -86,6 +86,10 @@ def _waiting_room() -> Iterator[Path]:
         yield Path(name)
 
 
+def _nothing_is_there(_path: str) -> bool:
+    return False
+
+
 class _Extraction:
     """One run of a day that is not complete."""
 
@@ -158,7 +162,7 @@ class _Extraction:
             lander=Lander(self._store, self._source, self._run_id),
             redactor=Redactor(job.secret),
             aside=aside,
-            is_there=self._there.__contains__,
+            is_there=self._there.__contains__ if len(self._there) else _nothing_is_there,
             alone=self._alone(ledger),
             pause=governor.pause,
         )

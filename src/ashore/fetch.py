@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from requests.utils import get_environ_proxies
@@ -25,15 +24,18 @@ _PIECE = 65_536
 _LATE = "the answer took longer than it may"
 
 
-class _Session(requests.Session):
-    """Leaves redirects alone: by itself a session reads their bodies, however large."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - its base
-        return None
-
-
 class _TooLargeError(Exception):
     """The body is larger than it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    """What one thread sends with; no request depends on an earlier one, not even by cookies."""
+
+    session: requests.Session
+    template: requests.PreparedRequest
+    verify: bool | str
+    """Whether to verify the host's certificate, or by which file or folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,6 @@ class Sender:
         Raises:
             Incomplete: when a limit is used up.
         """
-        session = self._session()
         auth = self._source.auth
         if auth and auth.param and self._secret:
             url = urls.with_params(url, {auth.param: self._secret})
@@ -80,7 +81,7 @@ class Sender:
         sent_at, began = dt.datetime.now(dt.UTC), time.monotonic()
         until = min(self._until, began + self._source.timeout.total)
         with self._watchdog.watching(until) as watched:
-            answer = self._exchange(session, url, until)
+            answer = self._exchange(url, until)
         if watched.was_cut or time.monotonic() > until:
             # Where the end of the connection ends the body, what was cut looks whole.
             answer = Answer(problem=_LATE)
@@ -94,15 +95,20 @@ class Sender:
         """Let go of what watches over the requests; nothing may be sent afterwards."""
         self._watchdog.end()
 
-    def _exchange(self, session: requests.Session, url: str, until: float) -> Answer:
-        timeout = self._source.timeout
+    def _exchange(self, url: str, until: float) -> Answer:
+        timeout, thread = self._source.timeout, self._of_this_thread()
         left = max(until - time.monotonic(), 0.001)
         try:
-            with session.get(
-                url,
+            request = thread.template.copy()
+            request.prepare_url(url, None)
+            # By its adapter: a session's own send reads the bodies of redirects, however large.
+            adapter = thread.session.get_adapter(request.url or url)
+            with adapter.send(
+                request,
                 stream=True,
-                allow_redirects=False,
                 timeout=(min(timeout.connect, left), min(timeout.read, left)),
+                verify=thread.verify,
+                proxies=thread.session.proxies,
             ) as response:
                 return self._receive(response, until)
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
@@ -135,22 +141,20 @@ class Sender:
         decoder.finish()
         return body.getvalue()
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._threads, "session", None)
-        if session is None:
-            session = self._threads.session = self._new_session()
-        return session
+    def _of_this_thread(self) -> "_Thread":
+        thread: _Thread | None = getattr(self._threads, "thread", None)
+        if thread is None:
+            session = self._new_session()
+            template = session.prepare_request(requests.Request("GET", self._source.base_url))
+            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+            thread = self._threads.thread = _Thread(session, template, bundle or True)
+        return thread
 
     def _new_session(self) -> requests.Session:
-        session = _Session()
+        session = requests.Session()
         # The environment is asked once, and never for a user and password of ~/.netrc.
         session.trust_env = False
         session.proxies = get_environ_proxies(self._source.base_url)
-        session.verify = (
-            os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        )
-        # No request may depend on the cookies of an earlier one.
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             session.mount(scheme, WatchedAdapter(pool_connections=1, pool_maxsize=1))
         session.headers.update(

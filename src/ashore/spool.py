@@ -1,5 +1,6 @@
 """A table on disk: what a run knows of a million objects costs no memory."""
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -8,6 +9,7 @@ from typing import Any
 
 from ashore.errors import LocationUnusable
 
+_TOGETHER = 500  # documents that are written at once, which is faster than one by one
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -22,6 +24,7 @@ class Spool:
         # An empty name is SQLite's for a private temporary database: https://sqlite.org/inmemorydb.html
         self._table = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._lock = threading.Lock()
+        self._pending: list[tuple[str, str]] = []
         self._table.execute("PRAGMA journal_mode = OFF")
         self._table.execute("PRAGMA synchronous = OFF")
         self._table.execute(
@@ -30,7 +33,10 @@ class Spool:
 
     def put(self, path: str, document: Any = None) -> None:  # noqa: ANN401 - any JSON value
         """Keep a document under a path, instead of one that was there."""
-        self._do("INSERT OR REPLACE INTO spool VALUES (?, ?)", path, _encode(document))
+        with self._lock:
+            self._pending.append((path, _encode(document)))
+            if len(self._pending) >= _TOGETHER:
+                self._flush()
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return the document under a path, or None."""
@@ -65,8 +71,19 @@ class Spool:
         self._table.close()
 
     def _do(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                return self._table.execute(statement, values).fetchall()
-        except sqlite3.OperationalError as error:
-            raise LocationUnusable(f"no room for temporary files (TMPDIR): {error}") from error
+        with self._lock, _room():
+            self._flush()
+            return self._table.execute(statement, values).fetchall()
+
+    def _flush(self) -> None:
+        with _room():
+            self._table.executemany("INSERT OR REPLACE INTO spool VALUES (?, ?)", self._pending)
+        self._pending.clear()
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise LocationUnusable(f"no room for temporary files (TMPDIR): {error}") from error

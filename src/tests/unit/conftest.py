@@ -8,7 +8,7 @@ from hypothesis import settings
 from ashore.catalog import Source
 from ashore.catalog_file import read_catalog
 
-settings.register_profile("unit", max_examples=60, deadline=None, derandomize=True)
+settings.register_profile("unit", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("unit")
 
 Declare = Callable[[str], Source]

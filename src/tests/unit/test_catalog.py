@@ -278,6 +278,14 @@ def mistakes(folder: Path, text: str) -> list[str]:
     return str(refused.value).splitlines()
 
 
+def complaint(path: Path) -> str:
+    try:
+        read_catalog(path)
+    except Misconfigured as refused:
+        return str(refused)
+    return ""
+
+
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_a_mistake_is_one_line_with_its_place_and_its_mend(broken: Broken, tmp_path: Path) -> None:
     lines = mistakes(tmp_path, broken.text)
@@ -349,10 +357,8 @@ def test_no_expression_ends_in_a_traceback(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "expression.toml"
     path.write_text(f"{ENDPOINT}records = {json.dumps(expression)}", encoding="utf-8")
-    try:
-        read_catalog(path)
-    except Misconfigured as error:
-        assert re.search(r"\[source.api.endpoint.things\] records: ", str(error))
+    said = complaint(path)
+    assert not said or re.search(r"\[source.api.endpoint.things\] records: ", said)
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)

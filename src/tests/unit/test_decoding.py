@@ -1,6 +1,8 @@
+import contextlib
 import gzip
 import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
@@ -17,7 +19,7 @@ def raw_deflate(body: bytes) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
-PACKED = {
+PACKED: dict[str, tuple[str | None, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),
     "old gzip": ("X-GZip", gzip.compress),
     "stored gzip": ("gzip", lambda b: gzip.compress(b, 0)),
@@ -76,19 +78,15 @@ def test_a_body_that_is_cut_off_is_broken(
 def test_a_damaged_gzip_body_is_broken_or_the_same(body: bytes, data: st.DataObject) -> None:
     packed = bytearray(gzip.compress(body))
     packed[data.draw(st.integers(10, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
-    try:
+    with contextlib.suppress(BrokenBody):
         assert decoded("gzip", [bytes(packed)]) == body
-    except BrokenBody:
-        pass
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 @given(st.binary(max_size=100), CUTS)
 def test_no_bytes_raise_anything_else(coding: str, body: bytes, cuts: list[int]) -> None:
-    try:
+    with contextlib.suppress(BrokenBody):
         decoded(coding, pieces(body, cuts))
-    except BrokenBody:
-        pass
 
 
 @pytest.mark.parametrize("rest", [b"x", b"garbage", b"\x1f\x8b"])
@@ -106,7 +104,7 @@ def test_a_coding_that_was_not_asked_for_is_broken(coding: str) -> None:
 @pytest.mark.parametrize("form", ["gzip", "deflate", "raw deflate"])
 def test_a_bomb_unfolds_a_little_at_a_time(form: str) -> None:
     coding, pack = PACKED[form]
-    bomb = pack(bytes(2**26))
+    bomb = pack(bytes(2**24))
     decoder, taken = decoder_of(coding), 0
     tracemalloc.start()
     try:

@@ -121,7 +121,7 @@ def test_the_date_of_a_folder_is_read_back(date: dt.date) -> None:
         "x",
         "extraction_date=",
         "extraction_date=2026-02-30/",
-        "extraction_date=٢٠٢٦-١١-٢٤",
+        "extraction_date=\u0662\u0660\u0662\u0666-11-24",
         "a=2026-11-24/",
     ],
 )

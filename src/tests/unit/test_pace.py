@@ -91,8 +91,8 @@ def test_a_governor_that_is_stopped_gives_no_turn_to_those_who_wait() -> None:
 
 def test_a_pause_holds_back_those_who_ask_after_it() -> None:
     ticks = count()
-    governor = Governor(None, clock=lambda: float(next(ticks)) / 4)
-    governor.pause(1.0)
+    governor = Governor(None, clock=lambda: next(ticks) / 100)
+    governor.pause(0.04)
     began = next(ticks)
     assert governor.turn()
     assert next(ticks) - began >= 3

@@ -86,11 +86,11 @@ def test_an_adopted_object_has_the_receipt_of_the_run_that_fetched_it(receipt: R
 def test_a_next_page_in_a_header_is_kept_or_said_to_be_untold(receipt: Receipt) -> None:
     again = adopted(PATH, URL, receipt.metadata("r1")).origin
     link = receipt.origin.link or None
-    assert again.link == link or (again.link is None and again.link_untold)
+    assert (again.link or None) == link or (again.link is None and again.link_untold)
 
 
 NOTES = ["status", "fetched_at", "duration_ms", "attempts", "headers", "bytes", "sha256", "records"]
-JSON = (
+JSON: st.SearchStrategy[Any] = (
     st.none()
     | st.integers()
     | st.floats()
@@ -131,7 +131,11 @@ def test_a_line_says_where_a_redirect_led() -> None:
     assert Receipt(PATH, origin, 2, SHA, 0).line()["final_url"] == f"{URL}&moved"
 
 
-@given(st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(9000, 1, 1), timezones=st.timezones()))
+OFFSETS = st.integers(-1439, 1439).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
+MOMENTS = st.datetimes(timezones=OFFSETS).filter(lambda moment: 1 < moment.year < 9999)
+
+
+@given(MOMENTS)
 def test_a_timestamp_is_rfc_3339_in_utc(moment: dt.datetime) -> None:
     text = timestamp(moment)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)

@@ -1,5 +1,6 @@
 import json
 import string
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -17,7 +18,7 @@ PARAM = 'auth = { param = "api_key", env = "KEY" }\n' + PLAIN
 VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F))
 SECRETS = st.text(VISIBLE, min_size=8, max_size=30)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="*"), max_size=20)
-WRITERS = {
+WRITERS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "one segment": lambda s: quote(s, safe=""),
     "a path": quote,

@@ -72,7 +72,7 @@ def test_more_than_one_read_s_worth_comes_back(spool: Spool) -> None:
 
 def test_items_may_be_kept_while_others_are_read(spool: Spool) -> None:
     spool.put("b", 1)
-    for path, _ in spool.items():
+    for path, _ in spool.items():  # noqa: PERF102 - not a dict
         if path == "b":
             spool.put("a", 2)
             spool.put("c", 3)

@@ -116,4 +116,4 @@ def test_a_store_is_a_dictionary_that_never_forgets(anew: Callable[[], Reopen]) 
             super().__init__()
 
     few = settings(max_examples=20, stateful_step_count=20, deadline=None, derandomize=True)
-    run_state_machine_as_test(Model, settings=few)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Model, settings=few)

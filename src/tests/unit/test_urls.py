@@ -1,3 +1,4 @@
+import time
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
@@ -146,3 +147,27 @@ def test_no_spelling_of_a_url_smuggles_a_request_to_another_host(rest: str) -> N
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_comparing_hosts_never_raises(asked: str, other: str) -> None:
     assert urls.same_host(f"http://{asked}", other) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ('<?page=2>; rel="next"', "?page=2"),
+        ("<?page=2>; rel=next", "?page=2"),
+        ('<?page=1>; rel="prev", <?page=3>; rel="next"', "?page=3"),
+        ('<?ids=1,2;3>; title="a, b; rel=x"; rel="last NEXT"', "?ids=1,2;3"),
+        ('<a>;rel="prev",<b>;REL="next";type=x', "b"),
+        ('<?page=2>; rel="nextpage"', None),
+        ("<?page=2>", None),
+        ("", None),
+    ],
+)
+def test_the_next_page_is_found_in_a_link_header(header: str, found: str | None) -> None:
+    assert urls.next_link(header) == found
+
+
+@pytest.mark.parametrize("piece", ["<", "<a>", "<a>; ", ";a=", '<a>;a="', "<a>;a=b;", "\\", " "])
+def test_no_link_header_takes_long_to_read(piece: str) -> None:
+    began = time.process_time()
+    assert urls.next_link((piece * 30_000)[:30_000]) is None
+    assert time.process_time() - began < 0.5
