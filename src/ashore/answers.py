@@ -13,7 +13,6 @@ from ashore.errors import Violated
 from ashore.units import whole_number
 
 _LONGEST_INTEGER = 4000  # Python refuses to read integers of more than 4,300 digits
-_LONGEST_REASON = 5_000  # cut short for people only after the secret is taken out
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ALWAYS_AGAIN = {408, 425, 429}
 
@@ -135,7 +134,7 @@ def examine(source: Source, endpoint: Endpoint, body: bytes, link: str | None = 
     document = parse(body, exact=bool(children) or isinstance(endpoint.paging, Cursor))
     found = source.error.find(document) if source.error else None
     if _is_something(found):
-        raise ErrorAnswer(f"an error answer: {json.dumps(found, default=str)[:_LONGEST_REASON]}")
+        raise ErrorAnswer(f"an error answer: {json.dumps(found, default=str)}")
     total = _number(endpoint.total, document, "total") if endpoint.total else None
     records = _records(endpoint, document, total)
     selected = {
@@ -204,7 +203,7 @@ def _number(expression: Expression, document: object, what: str) -> int:
     found = expression.find(document)
     number = whole_number(found)
     if number is None:
-        shown = json.dumps(found, default=str)[:_LONGEST_REASON]
+        shown = json.dumps(found, default=str)
         raise Violated(f"unknown shape: {what} = {expression} finds {shown}, which is no number")
     return number
 

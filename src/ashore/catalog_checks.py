@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ashore.catalog import NAME, PLACEHOLDER, Cursor, Endpoint, Offset, PageNumbers, Source
+from ashore.catalog import NAME, Cursor, Endpoint, Offset, PageNumbers, Source
 from ashore.errors import nearest
 
 _RESERVED = {"source", "endpoint", "extraction_date", "page"}
@@ -15,6 +15,7 @@ _AUTH_FORMS = (
     'must be one of { bearer_env = "NAME" }, { header = "X-Api-Key", env = "NAME" }, '
     '{ param = "api_key", env = "NAME" }'
 )
+_BRACED = re.compile(r"\{(\w+)\}")
 _NAME_RULE = "a name must be a-z, then a-z, 0-9 or _, up to 60 characters"
 
 
@@ -76,7 +77,7 @@ def _of_source(source: Source) -> _Problems:
     if auth.header is not None and not _TOKEN.fullmatch(auth.header):
         yield "auth.header", f'"{auth.header}" is no name of a header'
     for endpoint in source.endpoints:
-        if auth.param is not None and auth.param in endpoint.params:
+        if auth.param is not None and auth.param in {*endpoint.params, *_paging_params(endpoint)}:
             yield "auth.param", f'"{auth.param}" is among the params of {endpoint.name} already'
 
 
@@ -126,16 +127,21 @@ def _of_endpoint(endpoint: Endpoint, names: list[str]) -> _Problems:
 
 def _of_paging(endpoint: Endpoint) -> _Problems:
     paging = endpoint.paging
-    own: list[tuple[str, str | None]] = []
-    if isinstance(paging, PageNumbers | Offset | Cursor):
-        own.append(("paging.param", paging.param))
-    if isinstance(paging, Offset):
-        own.append(("paging.size_param", paging.size_param))
-        if (paging.size is None) != (paging.size_param is None):
-            yield "paging", "size and size_param go together: give both or neither"
-    for key, param in own:
-        if param is not None and param in endpoint.params:
-            yield key, f'"{param}" is among the params already; ashore sets it itself'
+    if isinstance(paging, Offset) and (paging.size is None) != (paging.size_param is None):
+        yield "paging", "size and size_param go together: give both or neither"
+    for param, key in _paging_params(endpoint).items():
+        if param in endpoint.params:
+            yield f"paging.{key}", f'"{param}" is among the params already; ashore sets it itself'
+
+
+def _paging_params(endpoint: Endpoint) -> dict[str, str]:
+    """The parameters that paging adds, and the key that names each."""
+    paging, found = endpoint.paging, {}
+    if isinstance(paging, PageNumbers | Offset | Cursor) and paging.param:
+        found[paging.param] = "param"
+    if isinstance(paging, Offset) and paging.size_param:
+        found[paging.size_param] = "size_param"
+    return found
 
 
 def _of_parents(source: Source, endpoint: Endpoint) -> _Problems:
@@ -178,7 +184,7 @@ def _of_placeholders(source: Source, endpoint: Endpoint) -> _Problems:
     }
     used = set[str]()
     for key, text in texts.items():
-        for name in PLACEHOLDER.findall(text):
+        for name in _BRACED.findall(text):
             used.add(name)
             if name not in known:
                 yield key, f"nothing gives {{{name}}} a value; {nearest(name, known)}"

@@ -91,7 +91,7 @@ def text_of(path: Path | None) -> str:
     where = str(path) if path else PACKAGED
     try:
         data = path.read_bytes() if path else (files("ashore") / "catalog.toml").read_bytes()
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise Misconfigured(f"{where}: the catalog cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 _PIECE = 2**18
+_HEADER = 2  # bytes of the header of zlib: RFC 1950, section 2.2
 
 
 class BrokenBody(ValueError):
@@ -51,7 +52,7 @@ class _Inflate:
     def __init__(self, bits: int) -> None:
         self._bits = bits
         self._stream = zlib.decompressobj(bits)
-        self._begun = False
+        self._first = b""
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         more = bool(piece)
@@ -68,12 +69,12 @@ class _Inflate:
         try:
             inflated = self._stream.decompress(piece, _PIECE)
         except zlib.error as error:
-            if self._begun or self._bits != zlib.MAX_WBITS:
+            if self._bits != zlib.MAX_WBITS or len(self._first) >= _HEADER:
                 raise BrokenBody(f"the content coding is damaged: {error}") from error
             self._bits = -zlib.MAX_WBITS  # some servers send deflate without its header
             self._stream = zlib.decompressobj(self._bits)
-            return self._decompress(piece)
-        self._begun = True
+            return self._decompress(self._first + piece)
+        self._first += piece[: _HEADER - len(self._first)]
         return inflated
 
     def finish(self) -> None:

@@ -59,6 +59,8 @@ class Folder:
             try:
                 os.link(aside, final)
             except FileExistsError:
+                if metadata is not None:
+                    self._journal(path).void(path, body.sha256)
                 return False
             return True
 
@@ -196,7 +198,7 @@ class _Journal:
         self._own: int | None = None
         self._own_name = folder / f"{uuid.uuid4().hex}.jsonl"
         self._read: dict[Path, int] = {}
-        self._found: Spool | None = None
+        self._found = Spool()
         self._lock = threading.Lock()
 
     def add(self, path: str, metadata: Metadata) -> None:
@@ -210,6 +212,10 @@ class _Journal:
                 )
             _write_all(self._own, line)
 
+    def void(self, path: str, sha256: str) -> None:
+        """Take a note back: the name was taken by another run's file."""
+        self.add(path, {"sha256": sha256, "void": True})
+
     def find(self, path: str, sha256: str) -> Metadata | None:
         """Return what was noted for a file with just these bytes, or else for one of this name."""
         with self._lock:
@@ -220,18 +226,16 @@ class _Journal:
             return exact or self._noted(path)
 
     def _noted(self, key: str) -> Metadata | None:
-        """What another run noted goes first: who finds a name taken has noted the same in vain."""
-        if self._found is None:
-            return None
-        found: Metadata | None = self._found.get(f"others {key}") or self._found.get(f"own {key}")
-        return found
+        """The first note that was not taken back, in the journals of all runs."""
+        for journal in self._read:
+            found: Metadata | None = self._found.get(f"{journal.name}\n{key}")
+            if found is not None:
+                return found
+        return None
 
     def _catch_up(self) -> None:
         """Read what other runs, and this one, have written since the last time."""
-        if not self._folder.is_dir():
-            return
-        self._found = self._found or Spool()
-        for file in self._folder.glob("*.jsonl"):
+        for file in sorted(self._folder.glob("*.jsonl")):
             begin = self._read.get(file, 0)
             if file.stat().st_size == begin:
                 continue
@@ -240,16 +244,16 @@ class _Journal:
                 for line in lines:
                     if line.endswith(b"\n"):
                         begin += len(line)
-                        self._take(line, "own" if file == self._own_name else "others")
+                        self._take(file.name, line)
             self._read[file] = begin
 
-    def _take(self, line: bytes, whose: str) -> None:
+    def _take(self, journal: str, line: bytes) -> None:
         try:
             note: dict[str, Any] = json.loads(line)
             path, sha256 = note.pop("path"), note["sha256"]
-            if self._found is not None:
-                self._found.put(f"{whose} {path}\n{sha256}", note)
-                self._found.put(f"{whose} {path}", note)
+            kept = None if note.get("void") else note
+            self._found.put(f"{journal}\n{path}\n{sha256}", kept)
+            self._found.put(f"{journal}\n{path}", kept)
         except (ValueError, KeyError, TypeError, AttributeError):
             return  # a line that a machine did not finish: its file, if any, has no metadata
 

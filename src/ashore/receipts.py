@@ -11,6 +11,7 @@ from typing import Any
 from ashore.errors import LocationUnusable
 from ashore.spool import Spool
 from ashore.store import Body, Metadata
+from ashore.units import whole_number
 
 KEPT_HEADERS = ("etag", "last-modified", "content-type", "date")
 _LARGEST_METADATA = 1_900
@@ -130,17 +131,26 @@ def adopted(path: str, url: str, notes: Metadata) -> Receipt:
     origin = Origin(
         url=url,
         final_url=notes.get("final_url"),
-        status=int(notes["status"]),
+        status=_count(notes["status"]),
         fetched_at=str(notes["fetched_at"]),
-        duration_ms=int(notes["duration_ms"]),
-        attempts=int(notes["attempts"]),
+        duration_ms=_count(notes["duration_ms"]),
+        attempts=_count(notes["attempts"]),
         headers={str(name): str(value) for name, value in notes["headers"].items()},
         link=notes.get("link"),
         link_untold=bool(notes.get("link_untold")),
     )
-    size, sha256 = int(notes["bytes"]), str(notes["sha256"])
-    records, total = int(notes["records"]), notes.get("total")
+    size, sha256 = _count(notes["bytes"]), str(notes["sha256"])
+    records, total = _count(notes["records"]), notes.get("total")
+    if total is not None and not isinstance(total, int):
+        raise TypeError("the total is no number")
     return Receipt(path, origin, size, sha256, records, total, adopted=True)
+
+
+def _count(value: object) -> int:
+    number = whole_number(value)
+    if number is None:
+        raise ValueError("a count is no number")
+    return number
 
 
 class ReceiptBook:

@@ -1,16 +1,17 @@
 """Keep secrets out of everything that is written or shown."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, quote_plus
 
 from ashore.catalog import Auth, Source
 from ashore.errors import Misconfigured
 
 _SHORTEST = 8
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_LONGEST_CHARACTER = len(r"\u0000")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def secret_of(source: Source, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -47,11 +48,10 @@ class Redactor:
 
     def __init__(self, secret: str | None) -> None:
         """Watch over a secret, or over nothing."""
-        spellings = _spellings(secret) if secret else []
-        joined = "|".join(re.escape(spelling) for spelling in spellings)
-        # Without regard to case: the hex digits of percent-encoding come in both.
-        self._text = re.compile(joined, re.IGNORECASE) if joined else None
-        self._bytes = re.compile(joined.encode(), re.IGNORECASE) if joined else None
+        spelling = "".join(map(_spelled, secret)) if secret else None
+        self._text = re.compile(spelling, re.IGNORECASE) if spelling else None
+        self._bytes = re.compile(spelling.encode(), re.IGNORECASE) if spelling else None
+        self._longest = _LONGEST_CHARACTER * len(secret or "")
 
     def clean(self, text: str) -> str:
         """Return the text with ``***`` in place of the secret."""
@@ -61,13 +61,26 @@ class Redactor:
         """Tell whether a body holds the secret."""
         return bool(self._bytes and self._bytes.search(body))
 
+    def beginning(self, text: str, length: int) -> str:
+        """Return so many characters of a text at most, without the secret or a part of it."""
+        seen = text[: 4 * length + self._longest]
+        cleaned = self.clean(seen)
+        if len(seen) < len(text):
+            # Where it was cut, the secret may have been cut in two.
+            cleaned = cleaned[: len(cleaned) - self._longest]
+        return printable(cleaned[:length])
 
-def _spellings(secret: str) -> list[str]:
-    """The secret as it is, percent-encoded, and as JSON writes it; the longest first."""
-    escaped = json.dumps(secret)[1:-1]
-    spellings = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    spellings |= {escaped, escaped.replace("/", "\\/")}
-    return sorted(spellings, key=len, reverse=True)
+
+def _spelled(character: str) -> str:
+    """A pattern for all that a character of the secret may look like: plain, in a URL, in JSON."""
+    code = f"{ord(character):02x}"
+    forms = [re.escape(character), f"%{code}", rf"\\u00{code}"]
+    if character in '"/\\':
+        forms.append(re.escape(f"\\{character}"))
+    if character == " ":
+        forms.append(r"\+")
+    # The longer ones first: of a backslash that JSON doubled, both belong to the secret.
+    return f"(?:{'|'.join(sorted(forms, key=len, reverse=True))})"
 
 
 def printable(text: str) -> str:

@@ -72,7 +72,7 @@ def judge(
     Raises:
         Disagreement: when something does not hold; nothing of the set may land.
     """
-    if isinstance(endpoint.paging, PageNumbers) and not all(p.records for p in pages[1:-1]):
+    if isinstance(endpoint.paging, PageNumbers) and not all(p.records for p in pages[:-1]):
         raise Disagreement("a page before the last one is empty")
     records = sum(page.records for page in pages)
     total = pages[0].total

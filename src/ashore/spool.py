@@ -24,34 +24,28 @@ class Spool:
         # An empty name is SQLite's for a private temporary database: https://sqlite.org/inmemorydb.html
         self._table = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._lock = threading.Lock()
-        self._pending: list[tuple[str, str]] = []
+        self._pending: list[tuple[bytes, str]] = []
         self._table.execute("PRAGMA journal_mode = OFF")
         self._table.execute("PRAGMA synchronous = OFF")
         self._table.execute(
-            "CREATE TABLE spool (path TEXT PRIMARY KEY, document TEXT) WITHOUT ROWID"
+            "CREATE TABLE spool (path BLOB PRIMARY KEY, document TEXT) WITHOUT ROWID"
         )
 
     def put(self, path: str, document: Any = None) -> None:  # noqa: ANN401 - any JSON value
         """Keep a document under a path, instead of one that was there."""
         with self._lock:
-            self._pending.append((path, _encode(document)))
+            self._pending.append((_key(path), _encode(document)))
             if len(self._pending) >= _TOGETHER:
                 self._flush()
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return the document under a path, or None."""
-        rows = self._do("SELECT document FROM spool WHERE path = ?", path)
+        rows = self._do("SELECT document FROM spool WHERE path = ?", _key(path))
         return json.loads(rows[0][0]) if rows else None
-
-    def pop(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
-        """Return the document under a path, or None, and forget it."""
-        document = self.get(path)
-        self._do("DELETE FROM spool WHERE path = ?", path)
-        return document
 
     def __contains__(self, path: str) -> bool:
         """Tell whether something is kept under a path."""
-        return bool(self._do("SELECT 1 FROM spool WHERE path = ?", path))
+        return bool(self._do("SELECT 1 FROM spool WHERE path = ?", _key(path)))
 
     def __len__(self) -> int:
         """Return how many documents there are."""
@@ -59,18 +53,18 @@ class Spool:
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Yield every path and its document, in the order of the paths."""
-        last = ""
+        last = b""
         query = "SELECT path, document FROM spool WHERE path > ? ORDER BY path LIMIT 1000"
         while rows := self._do(query, last):
             for path, document in rows:
-                yield path, json.loads(document)
+                yield path.decode("utf-8", "surrogateescape"), json.loads(document)
             last = rows[-1][0]
 
     def close(self) -> None:
         """Give the temporary file back."""
         self._table.close()
 
-    def _do(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+    def _do(self, statement: str, *values: bytes) -> list[tuple[Any, ...]]:
         with self._lock, _room():
             self._flush()
             return self._table.execute(statement, values).fetchall()
@@ -79,6 +73,11 @@ class Spool:
         with _room():
             self._table.executemany("INSERT OR REPLACE INTO spool VALUES (?, ?)", self._pending)
         self._pending.clear()
+
+
+def _key(path: str) -> bytes:
+    # Names of files need not be UTF-8; Python reads what is not as halves of surrogate pairs.
+    return path.encode("utf-8", "surrogateescape")
 
 
 @contextlib.contextmanager

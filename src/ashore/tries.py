@@ -18,7 +18,7 @@ from ashore.landing import Lander
 from ashore.naming import Day
 from ashore.planning import Request, SetKey, following_request
 from ashore.receipts import KEPT_HEADERS, Origin, Receipt, timestamp
-from ashore.redaction import Redactor, printable
+from ashore.redaction import Redactor
 from ashore.retrying import Failed, Try, asked_pause
 from ashore.sets import Disagreement, Extent, progress
 from ashore.sets import judge as judge_set
@@ -171,13 +171,10 @@ class Workshop:
         with self.parsing if large else contextlib.nullcontext():
             verdict = judge(self.source, endpoint, answer)
         if isinstance(verdict, Refused):
-            return replace(verdict, reason=self._shown(verdict.reason)[:_REASON])
+            return replace(verdict, reason=self.redactor.beginning(verdict.reason, _REASON))
         if self.redactor.leaks(answer.body):
             return Refused(Worth.VIOLATED, "the answer holds the source's key", answer.status)
         return verdict
-
-    def _shown(self, text: str) -> str:
-        return printable(self.redactor.clean(text))
 
     def _failed(self, tried: Try, refused: Refused, exchange: Exchange) -> Failed:
         answer, pause = exchange.answer, None
@@ -185,8 +182,8 @@ class Workshop:
             pause = asked_pause(answer.headers.get("retry-after"), dt.datetime.now(dt.UTC))
             if pause is not None and pause <= self.source.retry.max_pause:
                 self.pause(pause)
-        text = answer.body[: 8 * _EXCERPT].decode("utf-8", "replace")
-        excerpt = printable(self.redactor.clean(text)[:_EXCERPT])
+        text = answer.body.decode("utf-8", "replace")
+        excerpt = self.redactor.beginning(text, _EXCERPT)
         return Failed(tried, refused, excerpt, pause, answer.headers.get("location"))
 
     def _receipt(self, tried: Try, exchange: Exchange, page: Page) -> Receipt:

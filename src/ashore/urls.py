@@ -8,7 +8,7 @@ from ashore.catalog import PLACEHOLDER, Scalar
 
 _PARAMETER = r"""\s*;\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?"""
 _LINK_PARAMETER = re.compile(_PARAMETER)
-_LINK = re.compile(rf"""<([^>]*)>((?:{re.sub(r"[(](?![?])", "(?:", _PARAMETER)})*)""")
+_LINK = re.compile(rf"""<([^<>]*)>((?:{re.sub(r"[(](?![?])", "(?:", _PARAMETER)})*)""")
 _PORTS = {"http": 80, "https": 443}
 
 
