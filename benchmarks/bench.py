@@ -16,7 +16,6 @@ import http.client
 import json
 import os
 import platform
-import shutil
 import signal
 import statistics
 import subprocess
@@ -104,25 +103,25 @@ class Bench:
     def floor(self, case: Case) -> Run:
         """Run the bare loop once."""
         program = [sys.executable, str(_HERE / "floor.py")]
-        with self._room() as room:
-            arguments = [self._url(case), str(case.count), str(case.workers), str(room / "landing")]
-            before = self._server_cpu()
-            ended = self._carry_out([*program, *arguments])
-            server = self._server_cpu() - before
-            self._require(room / "landing", case.count + 1)
+        landing = self._room() / "landing"
+        arguments = [self._url(case), str(case.count), str(case.workers), str(landing)]
+        before = self._server_cpu()
+        ended = self._carry_out([*program, *arguments])
+        server = self._server_cpu() - before
+        self._require(landing, case.count + 1)
         return Run(ended.wall, float(ended.stdout), ended.cpu, ended.peak, server)
 
     def ashore(self, case: Case) -> Run:
         """Run ``ashore extract`` once."""
-        with self._room() as room:
-            catalog = room / "bench.toml"
-            text = _CATALOG.format(url=self._url(case), workers=case.workers, count=case.count)
-            catalog.write_text(text, encoding="utf-8")
-            command = [sys.executable, "-m", "ashore", "extract", "--catalog", str(catalog)]
-            before = self._server_cpu()
-            ended = self._carry_out([*command, "--to", str(room / "landing")])
-            server = self._server_cpu() - before
-            self._require(room / "landing" / "raw", case.count + 1)
+        room = self._room()
+        catalog = room / "bench.toml"
+        text = _CATALOG.format(url=self._url(case), workers=case.workers, count=case.count)
+        catalog.write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "ashore", "extract", "--catalog", str(catalog)]
+        before = self._server_cpu()
+        ended = self._carry_out([*command, "--to", str(room / "landing")])
+        server = self._server_cpu() - before
+        self._require(room / "landing" / "raw", case.count + 1)
         return Run(ended.wall, _extraction(ended.stderr), ended.cpu, ended.peak, server)
 
     def _url(self, case: Case) -> str:
@@ -148,14 +147,14 @@ class Bench:
         peak = usage.ru_maxrss / (_MIB if sys.platform == "darwin" else 1024)
         return Ended(wall, usage.ru_utime + usage.ru_stime, peak, told, complained)
 
-    @contextlib.contextmanager
-    def _room(self) -> Iterator[Path]:
-        room = Path(tempfile.mkdtemp(dir=self.folder))
-        try:
-            yield room
-        finally:
-            shutil.rmtree(room)
-            os.sync()  # what this run left to be written must not slow the next one down
+    def _room(self) -> Path:
+        """A new folder for one run; what the run before left to be written is written first.
+
+        None is removed before all is measured: ext4 is slow to create files after it has removed
+        as many, and would make whichever program comes next look slow.
+        """
+        os.sync()
+        return Path(tempfile.mkdtemp(dir=self.folder))
 
     def _server_cpu(self) -> float:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)

@@ -1,13 +1,13 @@
 """The command line: the only module that prints."""
 
-import contextlib
 import datetime as dt
 import json
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,9 @@ from ashore.errors import AshoreError, ExitStatus, Misconfigured, gravest
 from ashore.signals import Control, Terminated, ended_by_sigterm, stopped_by_signals
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
     from ashore.job import Outcome
-    from ashore.progress import Observer
 
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Terminated:
         return _explain(ExitStatus.TERMINATED, "terminated", as_json=as_json)
     except Exception as error:  # noqa: BLE001 - a bug: its traceback is for the developers
-        _console().print_exception()
+        traceback.print_exc()
         return _explain(ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}", as_json=as_json)
 
 
@@ -101,7 +100,7 @@ def extract(
       ashore extract world_bank --to s3://bucket/prefix
       ashore extract --date 2026-11-24 --accept population.max_drop
     """
-    from ashore import command
+    from ashore import command, display
     from ashore.catalog_file import read_catalog
     from ashore.location import open_store
     from ashore.pace import RequestLimit
@@ -126,7 +125,7 @@ def extract(
     if more["check"]:
         return _tell(command.try_out(todo), as_json=more["as_json"])
     control = Control()
-    with _observer(more["log_level"]) as observer, stopped_by_signals(control):
+    with display.observing(more["log_level"]) as observer, stopped_by_signals(control):
         outcomes = command.carry_out(todo, observer, control)
     status = gravest([outcome.status for outcome in outcomes])
     if control.signal is not None and len(outcomes) < len(todo):
@@ -191,7 +190,7 @@ def verify(
     if date and every_day:
         raise Misconfigured("--date and --all exclude each other; give one of them")
     store = open_store(location, verify.WORKERS)
-    with _counting() as tell:
+    with display.counting("reading") as tell:
         verdicts = verify.verify(store, sources, date, every_day=every_day, tell=tell)
     status = gravest(ExitStatus.COMPLETE if v.holds else ExitStatus.VIOLATED for v in verdicts)
     if as_json:
@@ -329,6 +328,7 @@ def standin(
     from ashore.catalog_file import PACKAGED, text_of
     from ashore.standin import Standin, catalog_text, parse_fault
 
+    rate = more["rate"]
     try:
         faults = [parse_fault(text) for text in more["fault"]]
         server = Standin(
@@ -340,7 +340,7 @@ def standin(
         raise Misconfigured(f"--port {more['port']}: {error.strerror}") from error
     with server:
         try:
-            text = catalog_text(server.url, more["rate"], text_of(catalog_file))
+            text = catalog_text(server.url, rate and str(rate), text_of(catalog_file))
             more["catalog_to"].write_text(text, encoding="utf-8")
         except ValueError as error:
             raise Misconfigured(f"{catalog_file or PACKAGED}: {error}") from error
@@ -355,15 +355,11 @@ def standin(
 # --- what is shown, and where
 
 
-def _console(*, stderr: bool = True) -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=stderr, soft_wrap=True, highlight=False)
-
-
 def _show(what: "RenderableType") -> None:
     """Print a result on standard output."""
-    _console(stderr=False).print(what)
+    from ashore.display import console
+
+    console(stderr=False).print(what)
 
 
 def _say(text: str) -> None:
@@ -420,33 +416,3 @@ def _show_outcomes(outcomes: "Sequence[Outcome]", status: ExitStatus, *, as_json
             _show(display.summary(outcome))
         if not as_json and outcome.status is ExitStatus.COMPLETE:
             _show(display.shown(f"{outcome.day.source} {outcome.day.date}: {outcome.reason}"))
-
-
-@contextlib.contextmanager
-def _observer(level: str) -> "Iterator[Observer]":
-    """A progress bar on a terminal, log lines anywhere else, both on standard error."""
-    from ashore import log
-    from ashore.display import ProgressBar
-
-    if sys.stderr.isatty():
-        yield ProgressBar(_console())
-        return
-    handler = log.start(sys.stderr, level)
-    try:
-        yield log.LogObserver()
-    finally:
-        log.logger.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def _counting() -> "Iterator[Callable[[int, int], None]]":
-    """Tell on a terminal how far something is."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _of: None
-        return
-    from rich.progress import MofNCompleteColumn, Progress
-
-    columns = [*Progress.get_default_columns(), MofNCompleteColumn()]
-    with Progress(*columns, console=_console(), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)

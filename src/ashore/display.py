@@ -1,16 +1,20 @@
 """What people see: the progress bar while a run goes on, and tables of what came of it."""
 
+import contextlib
+import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ashore import log
 from ashore.forecast import Plan
 from ashore.job import Outcome
 from ashore.ledger import Failure
+from ashore.progress import Observer
 from ashore.receipts import Receipt
 from ashore.redaction import printable
 from ashore.status import DayStatus, State
@@ -27,12 +31,17 @@ _COLOURS = {
 }
 
 
+def console(*, stderr: bool = True) -> Console:
+    """Return a console on standard error, or on standard output."""
+    return Console(stderr=stderr, soft_wrap=True, highlight=False)
+
+
 def shown(text: object) -> str:
     """Return text as it may be shown: no control characters, no markup."""
     return escape(printable(str(text)))
 
 
-class ProgressBar:
+class ProgressBar(Observer):
     """Shows a run on a terminal: requests done, of how many, pace, retries and time left."""
 
     def __init__(self, console: Console) -> None:
@@ -97,6 +106,31 @@ class ProgressBar:
             self._console.print(f"[red]violated[/] {shown(violation)}")
         if outcome != "complete":
             self._console.print(f"[red]{outcome}[/]: {shown(reason)}")
+
+
+@contextlib.contextmanager
+def observing(level: str) -> Iterator[Observer]:
+    """Observe a run: by a progress bar on a terminal, by log lines anywhere else."""
+    if sys.stderr.isatty():
+        yield ProgressBar(console())
+        return
+    handler = log.start(sys.stderr, level)
+    try:
+        yield log.LogObserver()
+    finally:
+        log.logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how many are done, and of how many."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    columns = [*Progress.get_default_columns(), MofNCompleteColumn()]
+    with Progress(*columns, console=console(), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def ledger(ended: Outcome) -> Table:

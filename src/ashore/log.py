@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from ashore.ledger import Failure
+from ashore.progress import Observer
 from ashore.receipts import Receipt, timestamp
 
 _VIOLATIONS_TOLD = 20
@@ -47,7 +48,7 @@ def event(name: str, /, *, level: int = logging.INFO, **facts: Any) -> None:  # 
     logger.log(level, name, extra={"facts": facts})
 
 
-class LogObserver:
+class LogObserver(Observer):
     """Tells a run as log lines."""
 
     def __init__(self) -> None:

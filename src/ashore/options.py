@@ -8,43 +8,29 @@ import click
 
 from ashore import units
 
+Value = TypeVar("Value")
 LEVELS = ("debug", "info", "warning", "error")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Pace(click.ParamType[str]):
-    """A rate as catalogs write it; its value is the text, once it is known to be one."""
+class Written(click.ParamType[Value]):
+    """A value as catalogs write it: a duration, in seconds, or a rate."""
 
-    name = "rate"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - as its base
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> str:
-        """Return the text of the rate."""
-        try:
-            return str(units.rate(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Duration(click.ParamType[float]):
-    """A duration as catalogs write it; its value is in seconds."""
-
-    name = "duration"
+    def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
+        """Name the kind of value, and how to read it; what cannot be read raises ValueError."""
+        self.name = name
+        self._parse = parse
 
     def convert(
         self,
         value: Any,  # noqa: ANN401 - as its base
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> float:
-        """Return the seconds."""
+    ) -> Value:
+        """Return the value; click asks again for what is one already."""
         try:
-            return value if isinstance(value, float) else units.duration(value)
+            return self._parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -86,7 +72,7 @@ workers = option(
 )
 deadline = option(
     "--deadline",
-    type=Duration(),
+    type=Written("duration", units.duration),
     default="6h",
     show_default=True,
     help="When the whole command ends, done or not.",
@@ -123,7 +109,10 @@ standin_edition = option(
     help="Which recorded list to serve: 2024-04 or 2025-01.",
 )
 standin_latency = option(
-    "--latency", type=Duration(), default=0.0, help="How long every answer waits, such as 50ms."
+    "--latency",
+    type=Written("duration", units.duration),
+    default=0.0,
+    help="How long every answer waits, such as 50ms.",
 )
 standin_fault = option(
     "--fault",
@@ -133,7 +122,7 @@ standin_fault = option(
 )
 standin_rate = option(
     "--rate",
-    type=Pace(),
+    type=Written("rate", units.rate),
     metavar="RATE",
     help="The pace that the written catalog declares, such as 50/s.",
 )

@@ -1,14 +1,13 @@
 """How a run tells what it is doing, to whoever listens: a progress bar, a log, a test."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from ashore.ledger import Failure
 from ashore.receipts import Receipt
 
 
-class Observer(Protocol):
-    """Listens to a run. It is told in the run's own thread, and must be quick."""
+class Observer:
+    """Listens to a run and by itself tells nobody. It hears in the run's thread: be quick."""
 
     def begun(self, source: str, date: str, location: str, run_id: str) -> None:
         """A run begins."""
@@ -30,28 +29,3 @@ class Observer(Protocol):
 
     def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
         """The run is over."""
-
-
-class Silent:
-    """An observer that tells nobody."""
-
-    def begun(self, source: str, date: str, location: str, run_id: str) -> None:
-        """Tell nobody."""
-
-    def expected(self, sets: int) -> None:
-        """Tell nobody."""
-
-    def sent(self, requests: int) -> None:
-        """Tell nobody."""
-
-    def landed(self, receipts: Sequence[Receipt]) -> None:
-        """Tell nobody."""
-
-    def retried(self, path: str, reason: str, attempt: int) -> None:
-        """Tell nobody."""
-
-    def failed(self, failure: Failure) -> None:
-        """Tell nobody."""
-
-    def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
-        """Tell nobody."""
