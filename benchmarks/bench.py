@@ -150,8 +150,8 @@ class Bench:
     def _room(self) -> Path:
         """A new folder for one run; what the run before left to be written is written first.
 
-        None is removed before all is measured: ext4 is slow to create files after it has removed
-        as many, and would make whichever program comes next look slow.
+        None is removed before all is measured: a file system that has just removed many files may
+        be slow to make new ones (ext4 without a journal is), whichever program comes next.
         """
         os.sync()
         return Path(tempfile.mkdtemp(dir=self.folder))
