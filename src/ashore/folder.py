@@ -196,7 +196,7 @@ class _Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._own: int | None = None
-        self._own_name = folder / f"{uuid.uuid4().hex}.jsonl"
+        self._own_name = folder / f"{time.time_ns():020}-{uuid.uuid4().hex}.jsonl"
         self._read: dict[Path, int] = {}
         self._found = Spool()
         self._lock = threading.Lock()
@@ -226,8 +226,11 @@ class _Journal:
             return exact or self._noted(path)
 
     def _noted(self, key: str) -> Metadata | None:
-        """The first note that was not taken back, in the journals of all runs."""
-        for journal in self._read:
+        """The latest note that was not taken back, in the journals of all runs.
+
+        There are several where an object was moved away and fetched again, with the same bytes.
+        """
+        for journal in sorted(self._read, reverse=True):
             found: Metadata | None = self._found.get(f"{journal.name}\n{key}")
             if found is not None:
                 return found

@@ -365,3 +365,16 @@ def test_a_full_disk_never_leaves_an_object_without_its_metadata(
         there = fresh.describe(entry.path)
         assert there is not None
         assert there.metadata is not None, entry.path
+
+
+def test_of_the_same_bytes_fetched_twice_the_latest_note_counts(tmp_path: Path) -> None:
+    path, body = "raw/extraction_date=2026-11-25/source=s/endpoint=e/all.json", Body.of(b"[1]")
+    for number in range(8):
+        store = Folder(tmp_path)
+        store.prepare()
+        assert store.create(path, body, {"sha256": body.sha256, "number": number})
+        there = Folder(tmp_path).describe(path)
+        assert there is not None
+        assert there.metadata is not None
+        assert there.metadata["number"] == number
+        (tmp_path / path).unlink()
