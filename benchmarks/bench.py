@@ -172,7 +172,7 @@ class Bench:
 def main() -> None:
     """Measure, and print the figures beside the bars."""
     given = _arguments()
-    overhead, latency = Case(1000, 0, 8), Case(1000, 50, 32)
+    overhead, latency = Case(1000, 0, 8), Case(1000, 50, 8)
     many = Case(20_000, 0, 8)
     with _server() as port, tempfile.TemporaryDirectory(dir=given.folder) as folder:
         bench = Bench(port, Path(folder))

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import shlex
@@ -31,14 +32,18 @@ class Folder:
         self.folds_case = False
         self._root = root.absolute()
         self._own = self._root / ".ashore"
-        self._known: set[Path] = set()
+        # Where each object passes, paths are plain text: pathlib would cost more than the writing.
+        self._temporary = f"{self._own}/temporary"
+        self._unique = uuid.uuid4().hex
+        self._numbers = itertools.count()
+        self._known: set[str] = set()
         self._journals: dict[str, _Journal] = {}
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Make the folder, look whether it folds case, and clear what killed runs left behind."""
         with self._usable(self._own):
-            temporary = self._own / "temporary"
+            temporary = Path(self._temporary)
             temporary.mkdir(parents=True, exist_ok=True)
             probe = temporary / f"probe-{uuid.uuid4().hex}"
             probe.touch()
@@ -51,11 +56,11 @@ class Folder:
 
     def create(self, path: str, body: Body, metadata: Metadata | None = None) -> bool:
         """Write aside, make it last, then link: whoever sees the name sees all of it."""
-        final = self._root / path
+        final = f"{self._root}/{path}"
         with self._usable(final), self._aside(body) as aside:
             if metadata is not None:
                 self._journal(path).add(path, metadata)
-            self._make_folder(final.parent)
+            self._make_folder(final.rpartition("/")[0])
             try:
                 os.link(aside, final)
             except FileExistsError:
@@ -98,10 +103,11 @@ class Folder:
         """Yield every file below a folder."""
         top = self._root / prefix
         with self._usable(top):
+            above = len(f"{self._root}/")
             for folder, _, names in os.walk(top, onerror=_raise_unless_missing):
                 for name in names:
-                    file = Path(folder, name)
-                    yield Entry(file.relative_to(self._root).as_posix(), file.lstat().st_size)
+                    file = f"{folder.rstrip('/')}/{name}"
+                    yield Entry(file[above:], os.lstat(file).st_size)
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the folders directly in a folder."""
@@ -125,8 +131,8 @@ class Folder:
             current = self.read_version(path)
             if (current[1] if current else None) != version:
                 return False
-            self._make_folder((self._root / path).parent)
-            aside.replace(self._root / path)
+            self._make_folder(str((self._root / path).parent))
+            os.replace(aside, self._root / path)
             _sync_folder((self._root / path).parent)
             return True
 
@@ -147,7 +153,7 @@ class Folder:
         return f"mkdir -p {shlex.quote(str(away.parent))} && mv {old} {new}"
 
     @contextlib.contextmanager
-    def _usable(self, path: Path) -> Iterator[None]:
+    def _usable(self, path: Path | str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -155,28 +161,32 @@ class Folder:
             raise LocationUnusable(f"{path}: {reason}") from error
 
     @contextlib.contextmanager
-    def _aside(self, body: Body) -> Iterator[Path]:
+    def _aside(self, body: Body) -> Iterator[str]:
         """A temporary file that holds the body, on disk; gone at the end of the block."""
-        aside = self._own / "temporary" / uuid.uuid4().hex
+        self._make_folder(self._temporary)
+        aside = f"{self._temporary}/{self._unique}-{next(self._numbers)}"
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            self._make_folder(aside.parent)
-            with aside.open("xb", buffering=0) as file:
-                _write(file.fileno(), body)
-                os.fsync(file.fileno())
+            try:
+                _write(descriptor, body)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             yield aside
         finally:
-            aside.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(aside)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self._make_folder(self._own)
+        self._make_folder(str(self._own))
         with (self._own / "lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _make_folder(self, folder: Path) -> None:
+    def _make_folder(self, folder: str) -> None:
         if folder not in self._known:
-            folder.mkdir(parents=True, exist_ok=True)
+            Path(folder).mkdir(parents=True, exist_ok=True)
             self._known.add(folder)
 
     def _journal(self, path: str) -> "_Journal":
