@@ -20,7 +20,8 @@ Model = TypeVar("Model", bound="_Read")
 class _Read(BaseModel):
     """What is read back: what ashore needs is checked, what it does not know is left alone."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    # Built when first used: most commands read none, or one kind of them.
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, defer_build=True)
 
 
 class Reference(_Read):
