@@ -1,9 +1,12 @@
 """What an answer is worth: acceptable, worth another try, or final. Pure: bytes in, verdict out."""
 
+import contextlib
 import hashlib
 import json
+import re
+import threading
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
@@ -13,6 +16,10 @@ from ashore.errors import Violated
 from ashore.units import whole_number
 
 _LONGEST_INTEGER = 4000  # Python refuses to read integers of more than 4,300 digits
+_LARGE = 2**20
+_MINUS_ZERO = re.compile(rb"[\[,:\s]-0[\],}\s]")
+_parsing = threading.Lock()
+_IF_CHANGED = "if the API has changed, mend the catalog, else run again"
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ALWAYS_AGAIN = {408, 425, 429}
 
@@ -74,9 +81,14 @@ class ErrorAnswer(ValueError):
     """A body in which the source's ``error`` expression finds something."""
 
 
+class _InexactError(Exception):
+    """A number is needed as the JSON writes it, and was read without remembering that."""
+
+
 class _ExactFloat(float):
     """A number that remembers how the JSON wrote it."""
 
+    __slots__ = ("literal",)
     literal: str
 
     def __new__(cls, literal: str) -> Self:
@@ -130,8 +142,20 @@ def examine(source: Source, endpoint: Endpoint, body: bytes, link: str | None = 
         ErrorAnswer: when it is one of the source's error answers.
         Violated: when its shape is unknown: no records, no total, no number of pages.
     """
-    children = source.children(endpoint.name)
-    document = parse(body, exact=bool(children) or isinstance(endpoint.paging, Cursor))
+    try:
+        return _page(source, endpoint, parse(body, exact=bool(_MINUS_ZERO.search(body))), link)
+    except _InexactError:
+        return _page(source, endpoint, parse(body, exact=True), link)
+
+
+@contextlib.contextmanager
+def one_at_a_time(body: bytes) -> Iterator[None]:
+    """Let one large body be parsed at a time: as a document it takes many times its bytes."""
+    with _parsing if len(body) > _LARGE else contextlib.nullcontext():
+        yield
+
+
+def _page(source: Source, endpoint: Endpoint, document: object, link: str | None) -> Page:
     found = source.error.find(document) if source.error else None
     if _is_something(found):
         raise ErrorAnswer(f"an error answer: {json.dumps(found, default=str)}")
@@ -139,7 +163,7 @@ def examine(source: Source, endpoint: Endpoint, body: bytes, link: str | None = 
     records = _records(endpoint, document, total)
     selected = {
         child.name: _values(child.for_each, document, records)
-        for child in children
+        for child in source.children(endpoint.name)
         if child.for_each
     }
     keys, keyless = _keys(endpoint, records)
@@ -204,7 +228,9 @@ def _number(expression: Expression, document: object, what: str) -> int:
     number = whole_number(found)
     if number is None:
         shown = json.dumps(found, default=str)
-        raise Violated(f"unknown shape: {what} = {expression} finds {shown}, which is no number")
+        raise Violated(
+            f"unknown shape: {what} = {expression} finds {shown}, which is no number; {_IF_CHANGED}"
+        )
     return number
 
 
@@ -221,7 +247,7 @@ def _records(endpoint: Endpoint, document: object, total: int | None) -> list[An
         return found
     if total == 0:
         return []
-    raise Violated(f"unknown shape: records = {endpoint.records} finds no list")
+    raise Violated(f"unknown shape: records = {endpoint.records} finds no list; {_IF_CHANGED}")
 
 
 def _values(for_each: ForEach, document: object, records: list[Any]) -> tuple[tuple[str, ...], str]:
@@ -242,7 +268,9 @@ def _written(value: object) -> str | None:
     """A value as the JSON writes it, or None where no request can be made of it."""
     if isinstance(value, _ExactFloat):
         return value.literal
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, float):
+        raise _InexactError
+    if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = value if isinstance(value, str) else json.dumps(value)
     return None if text in {"", ".", ".."} or _is_torn(text) else text

@@ -64,7 +64,9 @@ def _expression(value: object) -> Expression:
 def _functions(node: Mapping[str, Any]) -> set[str]:
     """The names of the functions that an expression calls; compiling does not check them."""
     own = {str(node["value"])} if node["type"] == "function_expression" else set()
-    return own.union(*(_functions(child) for child in node["children"]))
+    # The children of a slice are its numbers.
+    children = [child for child in node["children"] if isinstance(child, Mapping)]
+    return own.union(*map(_functions, children))
 
 
 def _expressions(value: object) -> tuple[Expression, ...]:

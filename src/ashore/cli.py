@@ -58,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _explain(ExitStatus.INTERRUPTED, "interrupted", as_json=as_json)
     except Terminated:
         return _explain(ExitStatus.TERMINATED, "terminated", as_json=as_json)
+    except BrokenPipeError:
+        # Whoever read the output has gone; what is still buffered must not fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitStatus.UNEXPECTED)
     except Exception as error:  # noqa: BLE001 - a bug: its traceback is for the developers
         traceback.print_exc()
         return _explain(ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}", as_json=as_json)
@@ -130,7 +134,7 @@ def extract(
     status = gravest([outcome.status for outcome in outcomes])
     if control.signal is not None and len(outcomes) < len(todo):
         status = gravest([status, control.signal])
-    _show_outcomes(outcomes, status, as_json=more["as_json"])
+    _show_outcomes(outcomes, status, len(todo) - len(outcomes), as_json=more["as_json"])
     return status
 
 
@@ -402,12 +406,17 @@ def _usage(error: click.ClickException) -> str:
     return f"{problem[:1].lower()}{problem[1:].rstrip('.')}; see {command} --help"
 
 
-def _show_outcomes(outcomes: "Sequence[Outcome]", status: ExitStatus, *, as_json: bool) -> None:
+def _show_outcomes(
+    outcomes: "Sequence[Outcome]", status: ExitStatus, not_begun: int, *, as_json: bool
+) -> None:
     from ashore import display
 
-    failed = [outcome for outcome in outcomes if outcome.status is not ExitStatus.COMPLETE]
+    failed = [
+        f"{o.day.source}: {o.reason}" for o in outcomes if o.status is not ExitStatus.COMPLETE
+    ]
+    failed += [f"a signal came before {not_begun} more sources"] if not_begun else []
     if as_json:
-        error = "; ".join(f"{outcome.day.source}: {outcome.reason}" for outcome in failed) or None
+        error = "; ".join(failed) or None
         _print_json(status, error=error, sources=[display.outcome(each) for each in outcomes])
     for outcome in outcomes:
         if not as_json and outcome.document:

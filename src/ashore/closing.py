@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ashore import __version__
-from ashore.errors import AshoreError, ExitStatus, LocationUnusable
+from ashore.errors import AshoreError, ExitStatus, LocationUnusable, Violated
 from ashore.job import Job, Outcome
 from ashore.ledger import Ledger
-from ashore.manifest import FORMAT, encode
+from ashore.manifest import FORMAT, encode, read_manifest
 from ashore.naming import is_nobodys
 from ashore.receipts import ReceiptBook, timestamp
 from ashore.redaction import Redactor
@@ -77,7 +77,7 @@ class Closing:
 
     def _find_foreign(self) -> None:
         store = self._job.store
-        known = {failure.object for failure in self._ledger.failures}
+        known = self._missing()
         for entry in store.list(self._job.day.raw):
             path = entry.path
             if (
@@ -89,6 +89,11 @@ class Closing:
                     f"{path} is foreign: no request of the day explains it. "
                     f"To move it away: {store.how_to_move(path)}"
                 )
+
+    def _missing(self) -> set[str]:
+        """Objects that another run may land though they failed here; never a part of a set."""
+        paged = {e.name for e in self._job.source.endpoints if e.paging}
+        return {f.object for f in self._ledger.failures if f.endpoint not in paged}
 
     def _why(self) -> str:
         ledger = self._ledger
@@ -104,15 +109,32 @@ class Closing:
     def _complete(self, sent: Sent, aside: Path) -> Outcome:
         store, day = self._job.store, self._job.day
         document = self._document(sent) | self._write_receipts(aside)
-        document["missing_objects"] = [failure.object for failure in self._ledger.failures]
+        document["missing_objects"] = sorted(self._missing())
         store.settle(day.raw)
         store.settle(day.manifests)
         body = Body.of(encode(document))
         mine = store.create(day.manifest, body) or store.read(day.manifest) == body.content
         store.settle(day.manifests)
+        if not mine:
+            self._agree_with_the_other(document)
         reason = f"complete: {self._receipts.objects} objects, {self._receipts.bytes} bytes"
         reason += "" if mine else "; another run wrote the manifest"
         return self._outcome(ExitStatus.COMPLETE, reason, document)
+
+    def _agree_with_the_other(self, mine: Mapping[str, Any]) -> None:
+        """Hold what landed here against the manifest that another run wrote.
+
+        Raises:
+            Violated: when it names other objects; what is too much in the day is then foreign.
+        """
+        other = read_manifest(self._job.store, self._job.day)
+        if other is None or mine["missing_objects"] or other.missing_objects:
+            return
+        if other.sums.sha256 != mine["sums"]["sha256"]:
+            raise Violated(
+                "a run at the same time completed the day with other objects; "
+                "`ashore verify` names what is foreign, and how to move it away"
+            )
 
     def _confirm(self, name: str, body: Body) -> None:
         """Write a file of the run; one that is there already must be the same, from a retry."""

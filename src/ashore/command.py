@@ -1,15 +1,19 @@
 """From what a user asked for to the jobs of a command, and through them one after the other."""
 
+import contextlib
 import datetime as dt
+import threading
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ashore import dates, expectations
 from ashore.catalog import Catalog, Source
 from ashore.closing import head
-from ashore.errors import AshoreError, ExitStatus, Misconfigured, Violated, nearest
+from ashore.errors import AshoreError, ExitStatus, Incomplete, Misconfigured, Violated, nearest
 from ashore.extract import begin, extract, new_run_id
+from ashore.fetch import check_certificates
 from ashore.job import Job, Outcome
 from ashore.naming import Day
 from ashore.pace import Limit
@@ -17,6 +21,11 @@ from ashore.progress import Observer
 from ashore.redaction import secret_of
 from ashore.signals import Control
 from ashore.store import Store
+
+_LOOK_EVERY = 0.25
+_LATE = 14.0
+_LATE_FOR_SIGNALS = 18.5
+"""Seconds after the deadline, and after a signal, at which nothing is waited for any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +99,9 @@ def jobs(  # noqa: PLR0913 - each is said on the command line
     """Return a job for each source, once all that can be wrong beforehand is known to be right.
 
     Raises:
-        Misconfigured: when a source's key is unset or cannot be one.
+        Misconfigured: when a source's key is unset or cannot be one, or there are no certificates.
     """
+    check_certificates(environment)
     keys = [secret_of(source, environment) for source in sources]
     return [
         Job(
@@ -115,16 +125,42 @@ def carry_out(todo: Sequence[Job], observer: Observer, control: Control) -> list
     for job in todo:
         if control.signal is not None:
             break
-        executor = ThreadPoolExecutor(job.workers, thread_name_prefix="worker")
         try:
-            outcomes.append(extract(job, executor, observer, control))
+            outcomes.append(_in_time(job, observer, control))
         except AshoreError as error:
-            outcomes.append(_failed(job, error))
-            observer.ended(error.status.name.lower(), f"{job.source.name} {job.day.date}: {error}")
-        finally:
-            # Not waited for: a thread that hangs on a dead host must not hold the end.
-            executor.shutdown(wait=False, cancel_futures=True)
+            outcomes.append(_failed(job, error.status, error))
+            said = f"{job.source.name} {job.day.date}: {error}"
+            observer.ended(error.status.name.lower(), said)
     return outcomes
+
+
+def _in_time(job: Job, observer: Observer, control: Control) -> Outcome:
+    """Extract in a thread that is left behind when it does not end in time.
+
+    A location may hang where no deadline reaches: in a write that S3 never answers, say.
+    """
+    executor = ThreadPoolExecutor(job.workers, thread_name_prefix="worker")
+    ended: Future[Outcome] = Future()
+
+    def work() -> None:
+        try:
+            ended.set_result(extract(job, executor, observer, control))
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            ended.set_exception(error)
+
+    threading.Thread(target=work, name="run", daemon=True).start()
+    try:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return ended.result(_LOOK_EVERY)
+            if time.monotonic() > min(job.until + _LATE, control.stopped_at + _LATE_FOR_SIGNALS):
+                status = control.signal or ExitStatus.INCOMPLETE
+                error = Incomplete(f"{job.store.root} did not answer in time; run again to go on")
+                observer.ended(status.name.lower(), str(error))
+                return _failed(job, status, error)
+    finally:
+        # Not waited for: a thread that hangs on a dead host must not hold the end.
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def try_out(todo: Sequence[Job]) -> list[str]:
@@ -144,8 +180,6 @@ def try_out(todo: Sequence[Job]) -> list[str]:
     return tried
 
 
-def _failed(job: Job, error: AshoreError) -> Outcome:
-    status = error.status
+def _failed(job: Job, status: ExitStatus, error: AshoreError) -> Outcome:
     found = (str(error),) if isinstance(error, Violated) else ()
-    name = ExitStatus(status).name.lower()
-    return Outcome(status, name, str(error), job.day, violations=found, ran=False)
+    return Outcome(status, status.name.lower(), str(error), job.day, violations=found, ran=False)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _LOOK_EVERY = 0.25  # seconds
@@ -71,7 +71,13 @@ class WatchedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **keywords: Any) -> None:  # noqa: ANN401 - as its base
         """Make the pools of connections, as requests does, of watched ones."""
         super().init_poolmanager(*args, **keywords)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **keywords: Any) -> ProxyManager:  # noqa: ANN401
+        """Make the pools of connections to a proxy, as requests does, of watched ones."""
+        manager: ProxyManager = super().proxy_manager_for(*args, **keywords)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
 
 class Watched:
@@ -93,12 +99,20 @@ class Watched:
 
 
 class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        _here.watched.connection = self
+        super().connect()
+
     def request(self, *args: Any, **keywords: Any) -> None:  # noqa: ANN401 - as its base
         _here.watched.connection = self
         super().request(*args, **keywords)
 
 
 class _SecureConnection(HTTPSConnection):
+    def connect(self) -> None:
+        _here.watched.connection = self
+        super().connect()
+
     def request(self, *args: Any, **keywords: Any) -> None:  # noqa: ANN401 - as its base
         _here.watched.connection = self
         super().request(*args, **keywords)
@@ -110,3 +124,6 @@ class _Pool(HTTPConnectionPool):
 
 class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}

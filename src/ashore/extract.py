@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 from ashore.budget import BudgetBook
 from ashore.closing import Closing, Sent, head
-from ashore.errors import AshoreError, ExitStatus, LocationUnusable
+from ashore.errors import AshoreError, ExitStatus, LocationUnusable, gravest
 from ashore.expectations import Check, Figures
 from ashore.fetch import Sender
 from ashore.job import Job, Outcome
@@ -39,7 +40,6 @@ def extract(job: Job, executor: Executor, observer: Observer, control: Control) 
         Misconfigured: when the budget cannot carry what is known to be needed.
         Violated: when the day's manifest is damaged.
     """
-    job.store.prepare()
     manifest = read_manifest(job.store, job.day)
     if manifest is not None:
         return _complete_already(job, manifest)
@@ -79,7 +79,9 @@ def _complete_already(job: Job, manifest: Manifest) -> Outcome:
 def _waiting_room() -> Iterator[Path]:
     """A folder of this machine where the pages of a set wait for each other."""
     try:
-        folder = tempfile.TemporaryDirectory(prefix="ashore-", ignore_cleanup_errors=True)
+        # Asked by name: where TMPDIR cannot be used, tempfile would quietly go elsewhere.
+        room = os.environ.get("TMPDIR") or None
+        folder = tempfile.TemporaryDirectory(prefix="ashore-", dir=room, ignore_cleanup_errors=True)
     except OSError as error:
         raise LocationUnusable(f"no room for temporary files (TMPDIR): {error}") from error
     with folder as name:
@@ -109,17 +111,20 @@ class _Extraction:
     def go(self, executor: Executor) -> Outcome:
         date, root = self._day.date.isoformat(), self._store.root
         self._observer.begun(self._source.name, date, root, self._run_id)
+        self._store.prepare()
         self._look_around()
         self._refuse_beyond_budget()
         begin(self._store, self._day, self._run_id, head(self._job, self._run_id, self._started))
-        ledger = Ledger(self._source, self._before(), self._job.accepted)
+        ledger = Ledger(self._source, self._job.accepted)
         closing = Closing(self._job, self._run_id, self._started, ledger, self._receipts)
         try:
             with _waiting_room() as aside:
+                ledger.compare_with(self._before())
                 self._drive(executor, ledger, aside)
                 outcome = closing.close(self._sent(), aside, self._control.signal)
         except AshoreError as error:
-            outcome = closing.attempt(self._sent(), error.status, str(error))
+            status = gravest([self._control.signal or error.status, error.status])
+            outcome = closing.attempt(self._sent(), status, str(error))
         except Exception as error:
             closing.attempt(self._sent(), ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}")
             raise
@@ -154,13 +159,14 @@ class _Extraction:
 
     def _drive(self, executor: Executor, ledger: Ledger, aside: Path) -> None:
         job, governor = self._job, self._governor
+        redactor = Redactor(job.secret)
         sender = Sender(self._source, job.secret, governor.turn, job.until)
         workshop = Workshop(
             source=self._source,
             day=self._day,
             sender=sender,
-            lander=Lander(self._store, self._source, self._run_id),
-            redactor=Redactor(job.secret),
+            lander=Lander(self._store, self._source, self._run_id, redactor),
+            redactor=redactor,
             aside=aside,
             is_there=self._there.__contains__ if len(self._there) else _nothing_is_there,
             alone=self._alone(ledger),

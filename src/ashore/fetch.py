@@ -5,8 +5,9 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import requests
 from requests.utils import get_environ_proxies
@@ -17,6 +18,7 @@ from ashore.answers import Answer
 from ashore.catalog import Source
 from ashore.connections import Watchdog, WatchedAdapter
 from ashore.decoding import BrokenBody, decoder_of
+from ashore.errors import Misconfigured
 from ashore.redaction import auth_headers
 
 _KEPT = ("etag", "last-modified", "content-type", "date", "retry-after", "location")
@@ -146,8 +148,8 @@ class Sender:
         if thread is None:
             session = self._new_session()
             template = session.prepare_request(requests.Request("GET", self._source.base_url))
-            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-            thread = self._threads.thread = _Thread(session, template, bundle or True)
+            certificates = _certificates(os.environ) or True
+            thread = self._threads.thread = _Thread(session, template, certificates)
         return thread
 
     def _new_session(self) -> requests.Session:
@@ -164,6 +166,21 @@ class Sender:
         session.headers.update({"Accept-Encoding": "gzip, deflate"})
         session.headers.update(auth_headers(self._source.auth, self._secret))
         return session
+
+
+def check_certificates(environment: Mapping[str, str]) -> None:
+    """Look whether the certificates that the environment names are there.
+
+    Raises:
+        Misconfigured: when they are not.
+    """
+    named = _certificates(environment)
+    if named and not Path(named).exists():
+        raise Misconfigured(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE: there is no {named}")
+
+
+def _certificates(environment: Mapping[str, str]) -> str | None:
+    return environment.get("REQUESTS_CA_BUNDLE") or environment.get("CURL_CA_BUNDLE") or None
 
 
 def _told(error: BaseException) -> str:

@@ -4,20 +4,22 @@ import hashlib
 from pathlib import Path
 
 from ashore import receipts
-from ashore.answers import ErrorAnswer, NotJson, Page, examine, parse
+from ashore.answers import ErrorAnswer, NotJson, Page, examine, one_at_a_time, parse
 from ashore.catalog import Endpoint, Source
 from ashore.errors import Violated
 from ashore.planning import Request
 from ashore.receipts import Receipt, url_sha256
+from ashore.redaction import Redactor
 from ashore.store import Body, Description, Metadata, Store
 
 
 class Lander:
     """Lands the answers of one run in one location."""
 
-    def __init__(self, store: Store, source: Source, run_id: str) -> None:
+    def __init__(self, store: Store, source: Source, run_id: str, redactor: Redactor) -> None:
         """Land in a store; objects remember the run by its id."""
         self._store = store
+        self._redactor = redactor
         self._source = source
         self._run_id = run_id
 
@@ -43,7 +45,8 @@ class Lander:
         if problem or there is None or there.metadata is None:
             raise self.refused(request.path, problem or "it went away while it was looked at")
         try:
-            return receipts.adopted(request.path, request.url, there.metadata)
+            url = self._redactor.clean(request.url)
+            return receipts.adopted(request.path, url, there.metadata)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self.refused(request.path, "its metadata are damaged") from error
 
@@ -60,14 +63,18 @@ class Lander:
         if hashlib.sha256(body).hexdigest() != receipt.sha256:
             raise self.refused(receipt.path, "its bytes have another SHA-256 than when they landed")
         try:
-            return examine(self._source, endpoint, body, receipt.origin.link)
+            with one_at_a_time(body):
+                return examine(self._source, endpoint, body, receipt.origin.link)
         except (NotJson, ErrorAnswer, Violated) as error:
             raise self.refused(receipt.path, str(error)) from error
 
     def same_records(self, endpoint: Endpoint, path: str, fetched: bytes) -> bool:
         """Tell whether a landed page holds the same records as one fetched now."""
         landed = self._store.read(path)
-        return landed is not None and _records(endpoint, landed) == _records(endpoint, fetched)
+        if landed is None:
+            return False
+        with one_at_a_time(landed):
+            return _records(endpoint, landed) == _records(endpoint, fetched)
 
     def refused(self, path: str, problem: str) -> Violated:
         """Return the error for an object that does not hold up, with the way out."""

@@ -15,6 +15,7 @@ _FAILURES_TOLD = 1_000
 class Failure:
     """One set that did not land, and what came last."""
 
+    endpoint: str
     object: str
     reason: str
     status: int | None
@@ -71,12 +72,10 @@ class Account:
 class Ledger:
     """The accounts of all endpoints, and all that keeps the day from being complete."""
 
-    def __init__(
-        self, source: Source, before: Mapping[str, int], accepted: Collection[tuple[str, str]]
-    ) -> None:
-        """Begin a ledger; ``before`` has each endpoint's records on the day to compare with."""
+    def __init__(self, source: Source, accepted: Collection[tuple[str, str]] = ()) -> None:
+        """Begin a ledger; ``accepted`` are pairs of endpoint and check that need not hold."""
         self._source = source
-        self._before = before
+        self._before: Mapping[str, int] = {}
         self._accepted = accepted
         self.accounts = {endpoint.name: Account() for endpoint in source.endpoints}
         self.failures: list[Failure] = []
@@ -84,13 +83,17 @@ class Ledger:
         self.violations: list[str] = []
         self.ended: str | None = None
 
-    def fail(self, endpoint: str, failure: Failure, *, violated: bool = False) -> None:
+    def compare_with(self, before: Mapping[str, int]) -> None:
+        """Take note of each endpoint's records on the latest complete earlier day."""
+        self._before = before
+
+    def fail(self, failure: Failure, *, violated: bool = False) -> None:
         """Count a set that is lost for good, by failure or because its data do not hold up."""
         if violated:
-            self.accounts[endpoint].violated += 1
+            self.accounts[failure.endpoint].violated += 1
             self.violate(f"{failure.object}: {failure.reason}")
         else:
-            self.accounts[endpoint].failed += 1
+            self.accounts[failure.endpoint].failed += 1
         if len(self.failures) < _FAILURES_TOLD:
             self.failures.append(failure)
         else:

@@ -10,8 +10,9 @@ from ashore.errors import Incomplete
 from ashore.units import Rate
 
 _SLACK = 0.025
-"""The share of a window that is left unused: requests arrive a little later than they are sent,
-and not all by the same little, so that a window that is full to its edge may look overfull."""
+"""The share of a window, or of a second if it is shorter, that is left unused: requests arrive a
+little later than they are sent, and not all by the same little, so that a window that is full to
+its edge may look overfull."""
 
 
 class Limit(Protocol):
@@ -30,7 +31,7 @@ class Schedule:
 
     def __init__(self, rate: Rate | None) -> None:
         """Begin with nothing sent."""
-        self._window = rate.seconds * (1 + _SLACK) if rate else 0.0
+        self._window = rate.seconds + max(rate.seconds, 1.0) * _SLACK if rate else 0.0
         # Half of the even spacing: a run starts swiftly, and yet never in one burst.
         self._spacing = rate.seconds / rate.requests / 2 if rate else 0.0
         self._sent: deque[float] = deque(maxlen=rate.requests if rate else 1)
@@ -68,6 +69,7 @@ class Governor:
         self._limits = limits
         self._clock = clock
         self._changed = threading.Condition()
+        self._taking = threading.Lock()
         self._stopped = False
         self.sent = 0
 
@@ -77,15 +79,24 @@ class Governor:
         Raises:
             Incomplete: when a limit is used up.
         """
+        with self._taking:
+            if not self._wait():
+                return False
+            # Counting may take a while, in S3 say: whoever pauses or stops does not wait for it.
+            for limit in self._limits:
+                limit.take()
+            return self._wait(send=True)
+
+    def _wait(self, *, send: bool = False) -> bool:
+        """Wait until a request may be sent, and take note of it; False when none may any more."""
         with self._changed:
             while not self._stopped:
                 now = self._clock()
                 wait = self._schedule.earliest(now) - now
                 if wait <= 0:
-                    for limit in self._limits:
-                        limit.take()
-                    self._schedule.record(self._clock())
-                    self.sent += 1
+                    if send:
+                        self._schedule.record(now)
+                        self.sent += 1
                     return True
                 self._changed.wait(wait)
             return False

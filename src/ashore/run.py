@@ -104,7 +104,7 @@ class Run:
             if endpoint.for_each is None:
                 self._plan(endpoint.name, 1, iter([SetKey(endpoint.name)]))
         try:
-            while not self._ended and self._agenda.fill():
+            while not self._is_over() and self._agenda.fill():
                 self._look()
         finally:
             self._governor.stop()
@@ -115,13 +115,18 @@ class Run:
     def _look(self) -> None:
         """Wait for one result, or until something else is due, and take it in."""
         left = self._bounds.until - time.monotonic()
-        if self._bounds.control.signal is not None:
-            self._end(f"{self._bounds.control.signal.name.lower()} by a signal; run again to go on")
-        elif left <= 0:
-            self._end("the deadline of the run has passed; run again to go on")
-        elif future := self._agenda.wait(min(_LOOK_EVERY, left)):
+        if future := self._agenda.wait(min(_LOOK_EVERY, left)):
             self._take(future.result())
             self._observer.sent(self._governor.sent)
+
+    def _is_over(self) -> bool:
+        """Tell whether a signal, the deadline or anything else has ended the run."""
+        signal = self._bounds.control.signal
+        if signal is not None:
+            self._end(f"{signal.name.lower()} by a signal; run again to go on")
+        elif time.monotonic() >= self._bounds.until:
+            self._end("the deadline of the run has passed; run again to go on")
+        return self._ended
 
     def _end(self, reason: str) -> None:
         """Send nothing more; what is under way may still come in."""
@@ -191,7 +196,9 @@ class Run:
             case NotWhole(first):
                 self._agenda.after(0.0, self._try(Try(first, first.url)))
             case Refuted(key, reason):
-                self._lose(key, Failure(self._path(key), reason, None, 1, ""), violated=True)
+                self._lose(
+                    key, Failure(key.endpoint, self._path(key), reason, None, 1, ""), violated=True
+                )
 
     def _landed(self, landed: Landed) -> None:
         if any(not receipt.adopted for receipt in landed.receipts):
@@ -233,7 +240,9 @@ class Run:
         except Disagreement as disagreement:
             self._disagreed(key, state.attempt, str(disagreement))
         except Violated as violated:
-            failure = Failure(tried.request.path, str(violated), 200, tried.attempt, "")
+            failure = Failure(
+                key.endpoint, tried.request.path, str(violated), 200, tried.attempt, ""
+            )
             self._lose(key, failure, violated=True)
 
     def _is_whole(self, key: SetKey, state: _Set, tried: Try) -> bool:
@@ -274,7 +283,9 @@ class Run:
     def _lose_request(self, failed: Failed, reason: str) -> None:
         tried, refused = failed.tried, failed.refused
         path = tried.request.path
-        failure = Failure(path, reason, refused.status, tried.attempt, failed.excerpt)
+        failure = Failure(
+            tried.request.key.endpoint, path, reason, refused.status, tried.attempt, failed.excerpt
+        )
         violated = refused.worth is Worth.VIOLATED
         self._lose(tried.request.key, failure, violated=violated)
         if refused.counts_for_breaker and self._breaker.failed():
@@ -289,7 +300,7 @@ class Run:
         state.forget()
         wait = wait_before(self._source.retry, set_attempt)
         if wait is None:
-            failure = Failure(self._path(key), reason, 200, set_attempt, "")
+            failure = Failure(key.endpoint, self._path(key), reason, 200, set_attempt, "")
             self._lose(key, failure, violated=True)
             return
         state.attempt = set_attempt + 1
@@ -305,7 +316,7 @@ class Run:
         state = self._sets.pop(key, None)
         if state is not None:
             state.forget()
-            self._ledger.fail(key.endpoint, failure, violated=violated)
+            self._ledger.fail(failure, violated=violated)
             self._observer.failed(failure)
 
     def _path(self, key: SetKey) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -23,9 +24,12 @@ class Control:
     def __init__(self) -> None:
         """Begin without a signal."""
         self.signal: ExitStatus | None = None
+        self.stopped_at = float("inf")
+        """When the signal came, on the monotonic clock."""
 
     def stop(self, status: ExitStatus) -> None:
         """Ask the run to end in order; it looks at least twice a second."""
+        self.stopped_at = time.monotonic()
         self.signal = status
 
 

@@ -1,15 +1,13 @@
 """What a worker does: one try of one request, or the landing or adopting of one set."""
 
-import contextlib
 import datetime as dt
 import hashlib
-import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ashore.answers import Answer, Page, Refused, Worth, judge
+from ashore.answers import Answer, Page, Refused, Worth, judge, one_at_a_time
 from ashore.catalog import Endpoint, Source
 from ashore.errors import Incomplete, LocationUnusable, Violated
 from ashore.expectations import Check, Figures
@@ -23,7 +21,6 @@ from ashore.retrying import Failed, Try, asked_pause
 from ashore.sets import Disagreement, Extent, progress
 from ashore.sets import judge as judge_set
 
-_LARGE = 2**20
 _EXCERPT = 500
 _REASON = 300
 
@@ -105,7 +102,6 @@ class Workshop:
     alone: Mapping[str, Callable[[Figures], list[Check]]]
     """For each endpoint with a single set: the checks to pass before it lands."""
     pause: Callable[[float], None]
-    parsing: threading.Lock = field(default_factory=threading.Lock)
 
     def attempt(self, tried: Try) -> Result:
         """Send a request once; land the answer at once if it is a whole set by itself."""
@@ -167,8 +163,7 @@ class Workshop:
         return NotWhole(first)
 
     def _judge(self, endpoint: Endpoint, answer: Answer) -> Page | Refused:
-        large = len(answer.body) > _LARGE
-        with self.parsing if large else contextlib.nullcontext():
+        with one_at_a_time(answer.body):
             verdict = judge(self.source, endpoint, answer)
         if isinstance(verdict, Refused):
             return replace(verdict, reason=self.redactor.beginning(verdict.reason, _REASON))
@@ -224,13 +219,17 @@ class Workshop:
         return Landed(request.key, [adopted], [there])
 
     def _same(self, endpoint: Endpoint, held: HeldPage) -> Receipt:
-        """Adopt a page of a set that lies there already, if its records are those fetched now."""
+        """Adopt a page that lies there already, if it says the same as the one fetched now."""
+        path, page = held.request.path, held.page
         adopted = self.lander.adopt(held.request, any_url=held.request.page > 1)
+        there = self.lander.page(endpoint, adopted)
+        ends_alike = adopted.origin.link_untold or bool(there.following) == bool(page.following)
+        if (there.total, there.pages) != (page.total, page.pages) or not ends_alike:
+            raise self.lander.refused(path, "it belongs to another set than the one fetched now")
         if adopted.sha256 != held.receipt.sha256 and not self.lander.same_records(
-            endpoint, held.request.path, held.file.read_bytes()
+            endpoint, path, held.file.read_bytes()
         ):
-            problem = "it holds other records than the same page fetched now"
-            raise self.lander.refused(held.request.path, problem)
+            raise self.lander.refused(path, "it holds other records than the page fetched now")
         return adopted
 
     def _alone(self, endpoint: Endpoint) -> Callable[[Figures], list[Check]]:
