@@ -18,6 +18,7 @@ from ashore.naming import is_nobodys
 from ashore.receipts import ReceiptBook, timestamp
 from ashore.redaction import Redactor
 from ashore.store import Body
+from ashore.verify import foreign
 
 _PATIENCE = 5.0
 """Seconds that the last report may take when the location does not answer."""
@@ -56,6 +57,8 @@ class Closing:
             self._find_foreign()
         if signal is None and not ledger.is_incomplete() and not ledger.violations:
             return self._complete(sent, aside)
+        if outcome := self._completed_by_another():
+            return outcome
         status = ExitStatus.VIOLATED if ledger.violations else ExitStatus.INCOMPLETE
         return self.attempt(sent, signal or status, self._why())
 
@@ -115,26 +118,26 @@ class Closing:
         body = Body.of(encode(document))
         mine = store.create(day.manifest, body) or store.read(day.manifest) == body.content
         store.settle(day.manifests)
-        if not mine:
-            self._agree_with_the_other(document)
+        if not mine and (outcome := self._completed_by_another()):
+            return outcome
         reason = f"complete: {self._receipts.objects} objects, {self._receipts.bytes} bytes"
-        reason += "" if mine else "; another run wrote the manifest"
         return self._outcome(ExitStatus.COMPLETE, reason, document)
 
-    def _agree_with_the_other(self, mine: Mapping[str, Any]) -> None:
-        """Hold what landed here against the manifest that another run wrote.
+    def _completed_by_another(self) -> Outcome | None:
+        """Tell how it stands with the day if a run at the same time has completed it.
 
         Raises:
-            Violated: when it names other objects; what is too much in the day is then foreign.
+            Violated: when something landed that the other run knows nothing of.
         """
-        other = read_manifest(self._job.store, self._job.day)
-        if other is None or mine["missing_objects"] or other.missing_objects:
-            return
-        if other.sums.sha256 != mine["sums"]["sha256"]:
-            raise Violated(
-                "a run at the same time completed the day with other objects; "
-                "`ashore verify` names what is foreign, and how to move it away"
-            )
+        store, day = self._job.store, self._job.day
+        other = read_manifest(store, day)
+        if other is None:
+            return None
+        for problem in foreign(store, day, other):
+            raise Violated(f"another run completed the day without it: {problem}")
+        document = other.model_dump(mode="json")
+        reason = f"complete: run {other.run_id}, at the same time, wrote the manifest"
+        return self._outcome(ExitStatus.COMPLETE, reason, document)
 
     def _confirm(self, name: str, body: Body) -> None:
         """Write a file of the run; one that is there already must be the same, from a retry."""

@@ -121,6 +121,14 @@ def verify_day(
     return Verdict(day, objects, size, tuple(problems[:_PROBLEMS_TOLD]))
 
 
+def foreign(store: Store, day: Day, manifest: Manifest) -> list[str]:
+    """Return a line for each object in a day that no receipt of its manifest explains."""
+    receipts, problems = _receipts(store, manifest)
+    problems += _listing(store, day, manifest, receipts)
+    receipts.close()
+    return problems
+
+
 def _references(store: Store, manifest: Manifest) -> Iterator[str]:
     """The files that the manifest names must be those that it states."""
     for reference in (manifest.receipts, manifest.sums):
