@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ashore.job import Outcome
 
+_THREADS_END_IN = 0.5
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
@@ -30,12 +31,12 @@ def run() -> None:
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join(timeout=1.0)
-            if thread.is_alive():
-                # It waits for a host that is dead, and would hold the process with it.
-                os._exit(status)
+    until = time.monotonic() + _THREADS_END_IN
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join(max(until - time.monotonic(), 0.0))
+        if thread.is_alive():
+            # It waits for a host that is dead, and would hold the process with it.
+            os._exit(status)
     sys.exit(status)
 
 

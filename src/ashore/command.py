@@ -23,8 +23,8 @@ from ashore.signals import Control
 from ashore.store import Store
 
 _LOOK_EVERY = 0.25
-_LATE = 14.0
-_LATE_FOR_SIGNALS = 18.5
+_LATE = 13.5
+_LATE_FOR_SIGNALS = 18.0
 """Seconds after the deadline, and after a signal, at which nothing is waited for any longer."""
 
 
