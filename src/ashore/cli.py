@@ -22,22 +22,20 @@ if TYPE_CHECKING:
 
     from ashore.job import Outcome
 
-_THREADS_END_IN = 0.5
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
 def run() -> None:
     """Run the command, and end the process with its status."""
     status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    until = time.monotonic() + _THREADS_END_IN
-    for thread in set(threading.enumerate()) - {threading.current_thread()}:
-        thread.join(max(until - time.monotonic(), 0.0))
-        if thread.is_alive():
-            # It waits for a host that is dead, and would hold the process with it.
-            os._exit(status)
-    sys.exit(status)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        status = status or int(ExitStatus.UNEXPECTED)
+    # At once, as a second signal would: a thread may wait for a dead host and hold the process,
+    # and taking the interpreter apart takes longer than all else that is left to do.
+    os._exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
