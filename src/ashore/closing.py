@@ -104,6 +104,8 @@ class Closing:
         for name, account in ledger.accounts.items():
             if account.failed:
                 parts.append(f"{name}: {account.failed} of {account.expected} failed for good")
+        if parts and not ledger.ended and not ledger.violations:
+            parts.append("run again to go on from what landed, or look at the source")
         parts += ledger.violations[:_TOLD]
         if len(ledger.violations) > _TOLD:
             parts.append(f"and {len(ledger.violations) - _TOLD} more")

@@ -132,4 +132,5 @@ def _stated(store: Store, day: Day, *, due: bool) -> DayStatus:
     if attempt is None:
         said = f"a run began {started.started_at}: it is under way, or was killed"
         return DayStatus(day, State.INCOMPLETE, due, said)
-    return DayStatus(day, State.INCOMPLETE, due, f"{attempt.outcome}: {attempt.reason}")
+    how = "" if attempt.outcome == State.INCOMPLETE.value else f"{attempt.outcome}: "
+    return DayStatus(day, State.INCOMPLETE, due, f"{how}{attempt.reason}")
