@@ -4,6 +4,7 @@ import contextlib
 import json
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,8 @@ class Spool:
         """Begin empty."""
         # An empty name is SQLite's for a private temporary database: https://sqlite.org/inmemorydb.html
         self._table = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        # The file goes with its last user, also where an error passed by whoever would close it.
+        weakref.finalize(self, self._table.close)
         self._lock = threading.Lock()
         self._pending: list[tuple[bytes, str]] = []
         self._table.execute("PRAGMA journal_mode = OFF")
