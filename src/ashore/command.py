@@ -1,11 +1,10 @@
 """From what a user asked for to the jobs of a command, and through them one after the other."""
 
-import contextlib
 import datetime as dt
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from ashore import dates, expectations
@@ -151,8 +150,8 @@ def _in_time(job: Job, observer: Observer, control: Control) -> Outcome:
     threading.Thread(target=work, name="run", daemon=True).start()
     try:
         while True:
-            with contextlib.suppress(TimeoutError):
-                return ended.result(_LOOK_EVERY)
+            if wait([ended], timeout=_LOOK_EVERY).done:
+                return ended.result()
             if time.monotonic() > min(job.until + _LATE, control.stopped_at + _LATE_FOR_SIGNALS):
                 status = control.signal or ExitStatus.INCOMPLETE
                 error = Incomplete(f"{job.store.root} did not answer in time; run again to go on")

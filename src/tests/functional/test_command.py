@@ -98,11 +98,12 @@ def test_check_tries_all_but_the_source(shop: Shop, api: ScriptedApi) -> None:
     assert shop.extract().status == 0
 
 
+@pytest.mark.parametrize("bug", [ZeroDivisionError, TimeoutError])
 def test_a_bug_is_1_and_still_one_document_and_an_attempt(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, bug: type[Exception]
 ) -> None:
     def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
+        raise bug
 
     shop.declare()
     monkeypatch.setattr("ashore.run.Run.drive", broken)
