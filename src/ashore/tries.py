@@ -128,19 +128,23 @@ class Workshop:
 
     def land(self, key: SetKey, held: list[HeldPage], set_attempt: int) -> Result:
         """Judge the pages of a set that are all there, and land them in their order."""
-        endpoint, pages = self.source.endpoint(key.endpoint), [each.page for each in held]
-        landed: list[Receipt] = []
+        endpoint = self.source.endpoint(key.endpoint)
+        receipts: list[Receipt] = []
+        pages: list[Page] = []
         try:
-            judge_set(endpoint, pages, self._alone(endpoint))
+            judge_set(endpoint, [each.page for each in held], self._alone(endpoint))
             for each in held:
-                receipt = self.lander.land(each.receipt, each.file)
-                landed.append(receipt or self._same(endpoint, each))
+                receipt, page = self.lander.land(each.receipt, each.file), each.page
+                if receipt is None:
+                    receipt, page = self._same(endpoint, each)
+                receipts.append(receipt)
+                pages.append(page)
                 each.file.unlink(missing_ok=True)
         except Disagreement as disagreement:
             return Disagreed(key, set_attempt, str(disagreement))
         except Violated as violated:
             return Refuted(key, str(violated))
-        return Landed(key, landed, pages)
+        return Landed(key, receipts, pages)
 
     def adopt(self, first: Request) -> Result:
         """Take over a set that landed earlier, if all of it is there and holds up."""
@@ -218,7 +222,7 @@ class Workshop:
             )
         return Landed(request.key, [adopted], [there])
 
-    def _same(self, endpoint: Endpoint, held: HeldPage) -> Receipt:
+    def _same(self, endpoint: Endpoint, held: HeldPage) -> tuple[Receipt, Page]:
         """Adopt a page that lies there already, if it says the same as the one fetched now."""
         path, page = held.request.path, held.page
         adopted = self.lander.adopt(held.request, any_url=held.request.page > 1)
@@ -230,7 +234,7 @@ class Workshop:
             endpoint, path, held.file.read_bytes()
         ):
             raise self.lander.refused(path, "it holds other records than the page fetched now")
-        return adopted
+        return adopted, there
 
     def _alone(self, endpoint: Endpoint) -> Callable[[Figures], list[Check]]:
         return self.alone.get(endpoint.name, lambda _: [])

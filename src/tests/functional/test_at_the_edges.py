@@ -71,6 +71,30 @@ def test_a_day_that_another_run_completed_is_complete_though_requests_failed_her
     assert shop.verify().status == 0
 
 
+def test_children_follow_from_the_landed_page_of_a_set_that_is_completed(
+    shop: Shop, api: ScriptedApi
+) -> None:
+    """The records are the same, and what is selected beside them is not."""
+    ids = {"before": "a", "now": "z"}
+    when = ["before"]
+
+    def answer(call: Call) -> Reply:
+        page = number(call, "page", 1)
+        return json_reply({"total": 2, "pages": 2, "data": [page], "ids": [ids[when[0]]]})
+
+    api.on("/items", answer)
+    api.answer(lambda call: json_reply(call.path))
+    child = TREE[TREE.index("[[source.shop.endpoint]]", 5) :].replace("[].id", "ids")
+    shop.declare(PAGED + child)
+    assert shop.extract().status == 0
+    shop.file("items/page=2.json").unlink()
+    shop.file("item/id=a.json").unlink()
+    shutil.rmtree(shop.manifests)
+    when[0] = "now"
+    shop.extract()
+    assert "item/id=a.json" in shop.landed()
+
+
 def test_half_a_set_never_lies_in_a_complete_day(shop: Shop, api: ScriptedApi) -> None:
     api.on("/items", json_reply([{"id": 1}]))
     api.on("/item/1", lambda call: json_reply({"pages": 2, "data": [number(call, "page", 1)]}))
