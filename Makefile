@@ -29,7 +29,7 @@ unexport VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # asdf may install the very Python that the environment is made with
-.PHONY: help setup demo run test test-unit lint format bench lock clean
+.PHONY: help setup demo run test test-unit lint format chaos bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ lint: .venv/.ready ## Run every checker, or only those of CHECKS="style types sh
 format: .venv/.ready ## Bring the Python code into form
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
+
+chaos: .venv/.ready ## Play the fault matrix (ARGS=--quick: its short part)
+	@PYTHONPATH=src:scripts .venv/bin/python -m tests.chaos $(ARGS)
 
 bench: .venv/.ready ## Measure overhead and memory (ARGS go to benchmarks/bench.py)
 	@.venv/bin/python benchmarks/bench.py $(ARGS)

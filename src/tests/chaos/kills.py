@@ -1,0 +1,1 @@
+"""The run is killed: rows of the fault matrix."""

@@ -1,0 +1,1 @@
+"""Data rots: rows of the fault matrix."""

@@ -1,0 +1,1 @@
+"""Nothing leaks, nothing gets in: rows of the fault matrix."""

@@ -1,0 +1,1 @@
+"""The store misbehaves: rows of the fault matrix."""

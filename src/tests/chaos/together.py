@@ -1,0 +1,1 @@
+"""Several runs at once: rows of the fault matrix."""
