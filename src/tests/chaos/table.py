@@ -37,7 +37,8 @@ def _head(results: Sequence[Result], seconds: float) -> str:
     today = dt.datetime.now(dt.UTC).date()
     return (
         f"Played on {today}: {len(results)} faults, {rounds} rounds, {compared:,} bytes compared, "
-        f"in {seconds / 60:.0f} minutes ({platform.system()}, Python {platform.python_version()}).\n"
+        f"in {seconds / 60:.0f} minutes ({platform.system()}, "
+        f"Python {platform.python_version()}).\n"
     )
 
 
