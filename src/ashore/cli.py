@@ -105,8 +105,8 @@ def extract(
     """
     from ashore import command, display
     from ashore.catalog_file import read_catalog
+    from ashore.governor import RequestLimit
     from ashore.location import open_store
-    from ashore.pace import RequestLimit
 
     until, limit = time.monotonic() + more["deadline"], more["max_requests"]
     selected = command.chosen(read_catalog(catalog_file), sources)
@@ -122,7 +122,7 @@ def extract(
         os.environ,
         workers=more["workers"],
         until=until,
-        limits=(RequestLimit(limit),) if limit is not None else (),
+        limit=RequestLimit(limit) if limit is not None else None,
         accepted=accepted,
     )
     if more["check"]:

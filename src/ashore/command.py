@@ -13,13 +13,14 @@ from ashore.closing import head
 from ashore.errors import AshoreError, ExitStatus, Incomplete, Misconfigured, Violated, nearest
 from ashore.extract import begin, extract, new_run_id
 from ashore.fetch import check_certificates
+from ashore.governor import Host, Limit
 from ashore.job import Job, Outcome
 from ashore.naming import Day
-from ashore.pace import Limit
 from ashore.progress import Observer
 from ashore.redaction import secret_of
 from ashore.signals import Control
 from ashore.store import Store
+from ashore.urls import host_of
 
 _LOOK_EVERY = 0.25
 _LATE = 13.5
@@ -92,7 +93,7 @@ def jobs(  # noqa: PLR0913 - each is said on the command line
     *,
     workers: int | None,
     until: float,
-    limits: tuple[Limit, ...],
+    limit: Limit | None,
     accepted: Collection[tuple[str, str]],
 ) -> list[Job]:
     """Return a job for each source, once all that can be wrong beforehand is known to be right.
@@ -101,6 +102,7 @@ def jobs(  # noqa: PLR0913 - each is said on the command line
         Misconfigured: when a source's key is unset or cannot be one, or there are no certificates.
     """
     check_certificates(environment)
+    hosts = _hosts(sources)
     keys = [secret_of(source, environment) for source in sources]
     return [
         Job(
@@ -110,12 +112,22 @@ def jobs(  # noqa: PLR0913 - each is said on the command line
             secret=key,
             workers=workers or source.workers,
             until=until,
-            limits=limits,
+            host=hosts[host_of(source.base_url)],
+            limit=limit,
             accepted=accepted,
             scheduled_at=moment.scheduled_at,
         )
         for source, key in zip(sources, keys, strict=True)
     ]
+
+
+def _hosts(sources: Sequence[Source]) -> dict[str, Host]:
+    """One for each host; where sources share it, the rates of all of them hold."""
+    names = {host_of(source.base_url) for source in sources}
+    rates = {
+        name: {s.rate for s in sources if s.rate and host_of(s.base_url) == name} for name in names
+    }
+    return {name: Host(rates[name]) for name in names}
 
 
 def carry_out(todo: Sequence[Job], observer: Observer, control: Control) -> list[Outcome]:

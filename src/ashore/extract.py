@@ -16,12 +16,12 @@ from ashore.closing import Closing, Sent, head
 from ashore.errors import AshoreError, ExitStatus, LocationUnusable, gravest
 from ashore.expectations import Check, Figures
 from ashore.fetch import Sender
+from ashore.governor import Governor
 from ashore.job import Job, Outcome
 from ashore.landing import Lander
 from ashore.ledger import Ledger
 from ashore.manifest import Manifest, encode, latest_complete, read_manifest
 from ashore.naming import Day, is_nobodys
-from ashore.pace import Governor
 from ashore.progress import Observer
 from ashore.receipts import ReceiptBook
 from ashore.redaction import Redactor
@@ -104,8 +104,13 @@ class _Extraction:
         self._there = Spool()
         declared = job.source.budget
         self._budget = BudgetBook(job.store, job.source.name, declared) if declared else None
-        limits = (*job.limits, self._budget) if self._budget else job.limits
-        self._governor = Governor(job.source.rate, limits)
+        self._governor = Governor(
+            job.host,
+            until=job.until,
+            max_pause=job.source.retry.max_pause,
+            budget=self._budget,
+            limit=job.limit,
+        )
         self._retried = 0
 
     def go(self, executor: Executor) -> Outcome:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ashore.catalog import Source
 from ashore.errors import ExitStatus
+from ashore.governor import Host, Limit
 from ashore.naming import Day
-from ashore.pace import Limit
 from ashore.store import Store
 
 
@@ -23,7 +23,9 @@ class Job:
     workers: int
     until: float
     """The deadline on the monotonic clock."""
-    limits: tuple[Limit, ...] = ()
+    host: Host = field(default_factory=Host)
+    """Shared with all other jobs that ask the same host."""
+    limit: Limit | None = None
     accepted: Collection[tuple[str, str]] = ()
     """Pairs of endpoint and check that need not hold."""
     scheduled_at: dt.datetime | None = None

@@ -10,7 +10,7 @@ from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponent
 from ashore import urls
 from ashore.answers import Refused, Worth
 from ashore.catalog import Retry, Source
-from ashore.dates import in_words
+from ashore.governor import too_long
 from ashore.planning import Request
 
 _FIRST_WAIT = 1.0
@@ -98,7 +98,7 @@ def what_next(source: Source, failed: Failed, left: float) -> Again | Lost:
     """Decide what follows from a failure, ``left`` seconds before the run's deadline."""
     refused = failed.refused
     if failed.pause is not None and failed.pause > min(source.retry.max_pause, left):
-        return Lost(refused.reason, _too_long(source, failed.pause))
+        return Lost(refused.reason, too_long(failed.pause, source.retry.max_pause))
     if refused.worth is Worth.ELSEWHERE:
         return _follow(source, failed)
     if refused.worth is Worth.SOURCE:
@@ -109,12 +109,6 @@ def what_next(source: Source, failed: Failed, left: float) -> Again | Lost:
     tried = failed.tried
     again = replace(tried, url=tried.request.url, attempt=tried.attempt + 1, hops=0)
     return Again(again, max(wait, failed.pause or 0.0), retry=True)
-
-
-def _too_long(source: Source, pause: float) -> str:
-    longest = source.retry.max_pause
-    why = f"longer than max_pause = {longest:g}s" if pause > longest else "beyond the deadline"
-    return f"the host asks to wait {pause:.0f} s, {why}; come back {in_words(pause)}"
 
 
 def _follow(source: Source, failed: Failed) -> Again | Lost:

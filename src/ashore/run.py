@@ -10,8 +10,8 @@ from ashore.agenda import Agenda, Task
 from ashore.answers import Page, Worth
 from ashore.catalog import Endpoint, PageNumbers
 from ashore.errors import LocationUnusable, Violated
+from ashore.governor import DEADLINE_PASSED, Breaker, Governor
 from ashore.ledger import Failure, Ledger
-from ashore.pace import Breaker, Governor
 from ashore.planning import Request, SetKey, first_request, following_request, page_request
 from ashore.progress import Observer
 from ashore.receipts import ReceiptBook
@@ -125,7 +125,7 @@ class Run:
         if signal is not None:
             self._end(f"{signal.name.lower()} by a signal; run again to go on")
         elif time.monotonic() >= self._bounds.until:
-            self._end("the deadline of the run has passed; run again to go on")
+            self._end(DEADLINE_PASSED)
         return self._ended
 
     def _end(self, reason: str) -> None:

@@ -179,7 +179,7 @@ class Workshop:
         answer, pause = exchange.answer, None
         if refused.worth is Worth.AGAIN:
             pause = asked_pause(answer.headers.get("retry-after"), dt.datetime.now(dt.UTC))
-            if pause is not None and pause <= self.source.retry.max_pause:
+            if pause is not None:
                 self.pause(pause)
         text = answer.body.decode("utf-8", "replace")
         excerpt = self.redactor.beginning(text, _EXCERPT)

@@ -64,6 +64,13 @@ def same_host(asked: str, other: str) -> bool:
         return False
 
 
+def host_of(url: str) -> str:
+    """Return the host of a URL, and its port unless it is the scheme's own; http is as https."""
+    parts = urlsplit(url)
+    port = _port(parts)
+    return f"{parts.hostname}:{port}" if port != _PORTS[parts.scheme] else str(parts.hostname)
+
+
 def next_link(header: str) -> str | None:
     """Return the target of ``rel="next"`` in a header ``Link`` (RFC 8288, section 3), or None."""
     for target, parameters in _LINK.findall(header):

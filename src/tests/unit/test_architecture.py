@@ -11,7 +11,7 @@ ROOT = PACKAGE.parents[1]
 MODULES = sorted(path.stem for path in PACKAGE.glob("[a-z]*.py"))
 PURE = [
     *("agenda", "answers", "catalog", "catalog_checks", "catalog_file", "dates", "decoding"),
-    *("errors", "expectations", "ledger", "naming", "pace", "planning", "progress", "retrying"),
+    *("errors", "expectations", "governor", "ledger", "naming", "planning", "progress", "retrying"),
     *("sets", "units", "urls"),
 ]
 EDGES = {"requests", "boto3", "botocore", "urllib3"}
