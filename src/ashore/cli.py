@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,9 +127,9 @@ def extract(
     )
     if more["check"]:
         return _tell(command.try_out(todo), as_json=more["as_json"])
-    control = Control()
+    control, tell_metrics = Control(), _metrics_teller()
     with display.observing(more["log_level"]) as observer, stopped_by_signals(control):
-        outcomes = command.carry_out(todo, observer, control)
+        outcomes = command.carry_out(todo, observer, control, tell_metrics)
     status = gravest([outcome.status for outcome in outcomes])
     if control.signal is not None and len(outcomes) < len(todo):
         status = gravest([status, control.signal])
@@ -370,6 +370,18 @@ def _say(text: str) -> None:
     from ashore.redaction import printable
 
     click.echo(f"ashore: {printable(text)}", err=True)
+
+
+def _metrics_teller() -> Callable[["Outcome"], None]:
+    """What tells CloudWatch of each day, on standard error beside the log; often nothing."""
+    from ashore import metrics
+
+    namespace = metrics.namespace(os.environ)
+    if namespace is None:
+        return lambda _: None
+    return lambda outcome: click.echo(
+        json.dumps(metrics.embedded(outcome, namespace, dt.datetime.now(dt.UTC))), err=True
+    )
 
 
 def _tell(lines: list[str], *, as_json: bool) -> int:

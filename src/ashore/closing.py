@@ -5,11 +5,12 @@ import datetime as dt
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ashore import __version__
+from ashore.advice import what_is_safe, what_to_do
 from ashore.errors import AshoreError, ExitStatus, LocationUnusable, Violated
 from ashore.job import Job, Outcome
 from ashore.ledger import Ledger
@@ -69,6 +70,8 @@ class Closing:
         document = self._document(sent) | {
             "outcome": status.name.lower(),
             "reason": clean(reason),
+            "safe": what_is_safe(self._receipts.objects),
+            "next": what_to_do(status),
             "violations": violations,
             "failures": [failure.document() for failure in ledger.failures],
             "failures_untold": ledger.failures_untold,
@@ -76,7 +79,9 @@ class Closing:
         writer = threading.Thread(target=self._write_attempt, args=(dict(document),), daemon=True)
         writer.start()
         writer.join(_PATIENCE)
-        return self._outcome(status, clean(reason), document, tuple(violations))
+        outcome = self._outcome(status, document["reason"], document)
+        advice = {"safe": document["safe"], "next": document["next"]}
+        return replace(outcome, violations=tuple(violations), **advice)
 
     def _find_foreign(self) -> None:
         store = self._job.store
@@ -104,8 +109,6 @@ class Closing:
         for name, account in ledger.accounts.items():
             if account.failed:
                 parts.append(f"{name}: {account.failed} of {account.expected} failed for good")
-        if parts and not ledger.ended and not ledger.violations:
-            parts.append("run again to go on from what landed, or look at the source")
         parts += ledger.violations[:_TOLD]
         if len(ledger.violations) > _TOLD:
             parts.append(f"and {len(ledger.violations) - _TOLD} more")
@@ -185,15 +188,9 @@ class Closing:
             "ledger": self._ledger.document(),
         }
 
-    def _outcome(
-        self,
-        status: ExitStatus,
-        reason: str,
-        document: Mapping[str, Any],
-        violations: tuple[str, ...] = (),
-    ) -> Outcome:
+    def _outcome(self, status: ExitStatus, reason: str, document: Mapping[str, Any]) -> Outcome:
         day, run_id = self._job.day, self._run_id
-        return Outcome(status, status.name.lower(), reason, day, run_id, document, violations)
+        return Outcome(status, status.name.lower(), reason, day, run_id, document)
 
 
 def head(job: Job, run_id: str, started: dt.datetime) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 import datetime as dt
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ashore import dates, expectations
+from ashore.advice import what_is_safe, what_to_do
 from ashore.catalog import Catalog, Source
 from ashore.closing import head
-from ashore.errors import AshoreError, ExitStatus, Incomplete, Misconfigured, Violated, nearest
+from ashore.errors import AshoreError, ExitStatus, Misconfigured, Violated, nearest
 from ashore.extract import begin, extract, new_run_id
 from ashore.fetch import check_certificates
 from ashore.governor import Host, Limit
@@ -130,18 +131,28 @@ def _hosts(sources: Sequence[Source]) -> dict[str, Host]:
     return {name: Host(rates[name]) for name in names}
 
 
-def carry_out(todo: Sequence[Job], observer: Observer, control: Control) -> list[Outcome]:
-    """Run jobs in turn until all are done or a signal came; return how each ended."""
+def carry_out(
+    todo: Sequence[Job],
+    observer: Observer,
+    control: Control,
+    ended: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
+    """Run jobs in turn until all are done or a signal came; return how each ended.
+
+    ``ended`` hears of each at once: of what is told only at the very end, a kill would take all.
+    """
     outcomes = []
     for job in todo:
         if control.signal is not None:
             break
+        began = time.monotonic()
         try:
-            outcomes.append(_in_time(job, observer, control))
+            outcome = _in_time(job, observer, control)
         except AshoreError as error:
-            outcomes.append(_failed(job, error.status, error))
-            said = f"{job.source.name} {job.day.date}: {error}"
-            observer.ended(error.status.name.lower(), said)
+            outcome = _not_begun(job, error)
+        outcomes.append(replace(outcome, seconds=time.monotonic() - began))
+        observer.ended(outcomes[-1])
+        ended(outcomes[-1])
     return outcomes
 
 
@@ -165,10 +176,7 @@ def _in_time(job: Job, observer: Observer, control: Control) -> Outcome:
             if wait([ended], timeout=_LOOK_EVERY).done:
                 return ended.result()
             if time.monotonic() > min(job.until + _LATE, control.stopped_at + _LATE_FOR_SIGNALS):
-                status = control.signal or ExitStatus.INCOMPLETE
-                error = Incomplete(f"{job.store.root} did not answer in time; run again to go on")
-                observer.ended(status.name.lower(), str(error))
-                return _failed(job, status, error)
+                return _left_behind(job, control.signal or ExitStatus.INCOMPLETE)
     finally:
         # Not waited for: a thread that hangs on a dead host must not hold the end.
         executor.shutdown(wait=False, cancel_futures=True)
@@ -191,6 +199,26 @@ def try_out(todo: Sequence[Job]) -> list[str]:
     return tried
 
 
-def _failed(job: Job, status: ExitStatus, error: AshoreError) -> Outcome:
+def _not_begun(job: Job, error: AshoreError) -> Outcome:
     found = (str(error),) if isinstance(error, Violated) else ()
-    return Outcome(status, status.name.lower(), str(error), job.day, violations=found, ran=False)
+    return _without_statement(job, error.status, str(error), what_is_safe(None), found)
+
+
+def _left_behind(job: Job, status: ExitStatus) -> Outcome:
+    reason = f"{job.store.root} did not answer in time"
+    return _without_statement(job, status, reason, "what landed stays as it is")
+
+
+def _without_statement(
+    job: Job, status: ExitStatus, reason: str, safe: str, violations: tuple[str, ...] = ()
+) -> Outcome:
+    return Outcome(
+        status,
+        status.name.lower(),
+        reason,
+        job.day,
+        violations=violations,
+        ran=False,
+        safe=safe,
+        next=what_to_do(status),
+    )

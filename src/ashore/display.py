@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ashore import log
+from ashore.errors import ExitStatus
 from ashore.forecast import Plan
 from ashore.job import Outcome
 from ashore.ledger import Failure
@@ -97,15 +98,17 @@ class ProgressBar(Observer):
         where = shown(failure.object)
         self._console.print(f"[red]failed[/] {where}: {shown(failure.reason)}")
 
-    def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
+    def ended(self, outcome: Outcome) -> None:
         """Let the bar stand as it is, and say what went wrong."""
         if self._bar:
             self._bar.stop()
             self._bar = None
-        for violation in violations[:_VIOLATIONS_TOLD]:
+        for violation in outcome.violations[:_VIOLATIONS_TOLD]:
             self._console.print(f"[red]violated[/] {shown(violation)}")
-        if outcome != "complete":
-            self._console.print(f"[red]{outcome}[/]: {shown(reason)}")
+        if outcome.status is not ExitStatus.COMPLETE:
+            self._console.print(f"[red]{outcome.outcome}[/]: {shown(outcome.reason)}")
+            self._console.print(f"safe: {shown(outcome.safe)}")
+            self._console.print(f"next: {shown(outcome.next)}")
 
 
 @contextlib.contextmanager
@@ -156,6 +159,8 @@ def outcome(ended: Outcome) -> dict[str, object]:
         "outcome": ended.outcome,
         "exit_status": int(ended.status),
         "reason": ended.reason,
+        "safe": ended.safe,
+        "next": ended.next,
         "run_id": ended.run_id,
         "violations": ended.violations,
         "statement": ended.document,

@@ -133,7 +133,6 @@ class _Extraction:
         except Exception as error:
             closing.attempt(self._sent(), ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}")
             raise
-        self._observer.ended(outcome.outcome, outcome.reason, outcome.violations)
         return outcome
 
     def _look_around(self) -> None:

@@ -19,7 +19,7 @@ _SLACK = 0.025
 little later than they are sent, and not all by the same little, so that a window that is full to
 its edge may look overfull."""
 _ROUNDING = 0.001
-DEADLINE_PASSED = "the deadline of the run has passed; run again to go on"
+DEADLINE_PASSED = "the deadline of the run has passed"
 
 
 class Limit(Protocol):
@@ -210,7 +210,7 @@ class RequestLimit:
         """
         with self._lock:
             if self._left <= 0:
-                raise Incomplete("--max-requests is used up; run again to go on from what landed")
+                raise Incomplete("--max-requests is used up")
             self._left -= 1
 
 

@@ -45,3 +45,9 @@ class Outcome:
     violations: tuple[str, ...] = ()
     ran: bool = True
     """Whether anything was done: not so where the day was complete already."""
+    safe: str = ""
+    """What a failed run leaves behind, for whoever is woken by it."""
+    next: str = ""
+    """What to do then."""
+    seconds: float = 0.0
+    """How long it took."""

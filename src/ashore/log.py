@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from ashore.errors import ExitStatus
+from ashore.job import Outcome
 from ashore.ledger import Failure
 from ashore.progress import Observer
 from ashore.receipts import Receipt, timestamp
@@ -59,7 +61,7 @@ class LogObserver(Observer):
 
     def begun(self, source: str, date: str, location: str, run_id: str) -> None:
         """Tell that a run begins."""
-        self._run = {"source": source, "extraction_date": date, "run_id": run_id}
+        self._run = _run(source, date, run_id)
         self._expected = self._done = self._sent = self._retries = 0
         event("run_began", **self._run, location=location)
 
@@ -93,14 +95,24 @@ class LogObserver(Observer):
         facts = {"object": failure.object, "reason": failure.reason, "status": failure.status}
         event("failed", level=logging.ERROR, **self._run, **facts, attempts=failure.attempts)
 
-    def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
+    def ended(self, outcome: Outcome) -> None:
         """Tell how the run ended, after what does not hold."""
-        for violation in violations[:_VIOLATIONS_TOLD]:
-            event("violated", level=logging.ERROR, **self._run, reason=violation)
-        level = logging.INFO if outcome == "complete" else logging.ERROR
-        event(
-            "run_ended", level=level, **self._run, outcome=outcome, reason=reason, **self._figures()
-        )
+        run = _run(outcome.day.source, str(outcome.day.date), outcome.run_id)
+        for violation in outcome.violations[:_VIOLATIONS_TOLD]:
+            event("violated", level=logging.ERROR, **run, reason=violation)
+        complete = outcome.status is ExitStatus.COMPLETE
+        facts = {
+            "outcome": outcome.outcome,
+            "exit_status": int(outcome.status),
+            "reason": outcome.reason,
+            **({} if complete else {"safe": outcome.safe, "next": outcome.next}),
+            **self._figures(),
+            "objects": outcome.document.get("objects", 0),
+            "bytes": outcome.document.get("bytes", 0),
+            "seconds": round(outcome.seconds, 3),
+        }
+        event("run_ended", level=logging.INFO if complete else logging.ERROR, **run, **facts)
+        self._run, self._expected, self._done, self._sent, self._retries = {}, 0, 0, 0, 0
 
     def _figures(self) -> dict[str, int]:
         return {
@@ -109,3 +121,8 @@ class LogObserver(Observer):
             "requests": self._sent,
             "retries": self._retries,
         }
+
+
+def _run(source: str, date: str, run_id: str | None) -> dict[str, Any]:
+    """What every line of a run begins with."""
+    return {"source": source, "extraction_date": date, "run_id": run_id}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ashore.job import Outcome
 from ashore.ledger import Failure
 from ashore.receipts import Receipt
 
@@ -27,5 +28,5 @@ class Observer:
     def failed(self, failure: Failure) -> None:
         """A set is lost for good."""
 
-    def ended(self, outcome: str, reason: str, violations: Sequence[str] = ()) -> None:
-        """The run is over."""
+    def ended(self, outcome: Outcome) -> None:
+        """A source's day is over, whether a run was begun for it or not."""

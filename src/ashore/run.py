@@ -123,7 +123,7 @@ class Run:
         """Tell whether a signal, the deadline or anything else has ended the run."""
         signal = self._bounds.control.signal
         if signal is not None:
-            self._end(f"{signal.name.lower()} by a signal; run again to go on")
+            self._end(f"{signal.name.lower()} by a signal")
         elif time.monotonic() >= self._bounds.until:
             self._end(DEADLINE_PASSED)
         return self._ended
