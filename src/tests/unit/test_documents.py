@@ -29,7 +29,7 @@ PAGES = sorted(
 REFERENCE = ROOT / "docs" / "reference.md"
 GUIDE = ROOT / "docs" / "your-own-api.md"
 PAGING = {kind.__name__: kind for kind in get_args(get_args(declared.Paging)[0])}
-NO_OPTION = {"ASHORE_SCHEDULED_AT"}
+NO_OPTION = {"ASHORE_METRICS_NAMESPACE", "ASHORE_SCHEDULED_AT"}
 FOR_TESTS = "ASHORE_TEST_"
 OPTIONAL = {"for_each", "budget"}
 """Tables that may be absent, though some of their keys are needed where they are there."""
