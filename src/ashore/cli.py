@@ -1,5 +1,6 @@
 """The command line: the only module that prints."""
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -7,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from ashore.job import Outcome
 
+_DAMAGED = (
+    "nothing was changed, and all that is not named is as it landed; bring what is named back from "
+    "a copy, or move what is foreign away"
+)
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
@@ -44,7 +49,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments without the program's name; those of the process unless given.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _answer(list(sys.argv[1:] if argv is None else argv))
+    except _OutputLostError as lost:
+        # What is still buffered must not fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if lost.reason is not None:
+            _say(f"standard output cannot be written ({lost.reason}); what was done stands")
+        return int(ExitStatus.UNEXPECTED)
+
+
+def _answer(arguments: list[str]) -> int:
+    """Run a command; whatever is raised becomes an exit status, and a line that explains it."""
     as_json = "--json" in arguments or os.environ.get("ASHORE_JSON", "").lower() in _TRUE
     try:
         with ended_by_sigterm():
@@ -57,10 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _explain(ExitStatus.INTERRUPTED, "interrupted", as_json=as_json)
     except Terminated:
         return _explain(ExitStatus.TERMINATED, "terminated", as_json=as_json)
-    except BrokenPipeError:
-        # Whoever read the output has gone; what is still buffered must not fail again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitStatus.UNEXPECTED)
+    except _OutputLostError:
+        raise
     except Exception as error:  # noqa: BLE001 - a bug: its traceback is for the developers
         traceback.print_exc()
         return _explain(ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}", as_json=as_json)
@@ -197,12 +211,14 @@ def verify(
         verdicts = verify.verify(store, sources, date, every_day=every_day, tell=tell)
     status = gravest(ExitStatus.COMPLETE if v.holds else ExitStatus.VIOLATED for v in verdicts)
     if as_json:
-        error = None if status is ExitStatus.COMPLETE else "a day does not hold"
+        error = None if status is ExitStatus.COMPLETE else f"a day does not hold; {_DAMAGED}"
         return _print_json(status, error=error, days=verdicts)
     for each in verdicts:
         _show(display.shown(display.verdict(each)))
         for problem in each.problems:
             _say(problem)
+    if status is not ExitStatus.COMPLETE:
+        _say(_DAMAGED)
     return status
 
 
@@ -303,7 +319,7 @@ def catalog_show(sources: tuple[str, ...], catalog_file: Path | None, as_json: b
     document = {source.name: described(source) for source in selected}
     if as_json:
         return _print_json(ExitStatus.COMPLETE, default=list(read.default), sources=document)
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    _print(json.dumps(document, indent=2, ensure_ascii=False))
     return ExitStatus.COMPLETE
 
 
@@ -358,11 +374,37 @@ def standin(
 # --- what is shown, and where
 
 
+class _OutputLostError(Exception):
+    """Standard output takes no more."""
+
+    def __init__(self, reason: str | None) -> None:
+        self.reason = reason
+        """Why; None where whoever read it has gone, and would not read that either."""
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _OutputLostError(None) from error
+    except OSError as error:
+        raise _OutputLostError(error.strerror) from error
+
+
+def _print(*lines: str) -> None:
+    """Print lines on standard output."""
+    with _writing():
+        for line in lines:
+            click.echo(line)
+
+
 def _show(what: "RenderableType") -> None:
     """Print a result on standard output."""
     from ashore.display import console
 
-    console(stderr=False).print(what)
+    with _writing():
+        console(stderr=False).print(what)
 
 
 def _say(text: str) -> None:
@@ -387,8 +429,7 @@ def _metrics_teller() -> Callable[["Outcome"], None]:
 def _tell(lines: list[str], *, as_json: bool) -> int:
     if as_json:
         return _print_json(ExitStatus.COMPLETE, checked=lines)
-    for line in lines:
-        click.echo(line)
+    _print(*lines)
     return ExitStatus.COMPLETE
 
 
@@ -397,7 +438,7 @@ def _print_json(status: ExitStatus, error: str | None = None, **results: object)
     from ashore.documents import plain
 
     document = {"format": 1, "exit_status": int(status), "error": error, **results}
-    click.echo(json.dumps(plain(document), indent=2, sort_keys=True))
+    _print(json.dumps(plain(document), indent=2, sort_keys=True))
     return int(status)
 
 

@@ -170,12 +170,14 @@ def _in_time(job: Job, observer: Observer, control: Control) -> Outcome:
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
             ended.set_exception(error)
 
+    # Where an earlier source used up the time, to say so is all that is left to do.
+    late = max(job.until + _LATE, time.monotonic() + 1.0)
     threading.Thread(target=work, name="run", daemon=True).start()
     try:
         while True:
             if wait([ended], timeout=_LOOK_EVERY).done:
                 return ended.result()
-            if time.monotonic() > min(job.until + _LATE, control.stopped_at + _LATE_FOR_SIGNALS):
+            if time.monotonic() > min(late, control.stopped_at + _LATE_FOR_SIGNALS):
                 return _left_behind(job, control.signal or ExitStatus.INCOMPLETE)
     finally:
         # Not waited for: a thread that hangs on a dead host must not hold the end.

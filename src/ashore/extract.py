@@ -5,6 +5,7 @@ import datetime as dt
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from functools import partial
@@ -13,10 +14,10 @@ from typing import Any
 
 from ashore.budget import BudgetBook
 from ashore.closing import Closing, Sent, head
-from ashore.errors import AshoreError, ExitStatus, LocationUnusable, gravest
+from ashore.errors import AshoreError, ExitStatus, Incomplete, LocationUnusable, gravest
 from ashore.expectations import Check, Figures
 from ashore.fetch import Sender
-from ashore.governor import Governor
+from ashore.governor import DEADLINE_PASSED, Governor
 from ashore.job import Job, Outcome
 from ashore.landing import Lander
 from ashore.ledger import Ledger
@@ -36,6 +37,7 @@ def extract(job: Job, executor: Executor, observer: Observer, control: Control) 
     """Extract a source's day; what goes wrong under way is told by the outcome.
 
     Raises:
+        Incomplete: when the deadline had passed before it began.
         LocationUnusable: when the location could not even be begun with.
         Misconfigured: when the budget cannot carry what is known to be needed.
         Violated: when the day's manifest is damaged.
@@ -43,6 +45,8 @@ def extract(job: Job, executor: Executor, observer: Observer, control: Control) 
     manifest = read_manifest(job.store, job.day)
     if manifest is not None:
         return _complete_already(job, manifest)
+    if time.monotonic() >= job.until:
+        raise Incomplete(f"{DEADLINE_PASSED} before this source was begun")
     return _Extraction(job, observer, control).go(executor)
 
 

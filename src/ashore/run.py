@@ -201,7 +201,7 @@ class Run:
                 )
 
     def _landed(self, landed: Landed) -> None:
-        if any(not receipt.adopted for receipt in landed.receipts):
+        if landed.asked:
             self._breaker.good()
         self._sets.pop(landed.key, None)
         for receipt in landed.receipts:

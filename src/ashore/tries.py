@@ -66,6 +66,8 @@ class Landed:
     key: SetKey
     receipts: list[Receipt]
     pages: list[Page]
+    asked: bool = True
+    """Whether the source answered for it in this run, whosever answer it was that landed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ class Workshop:
                     break
                 pages.append(self.lander.page(endpoint, receipts[-1]))
                 if endpoint.paging is None or progress(endpoint, pages) is Extent.WHOLE:
-                    return Landed(first.key, receipts, pages)
+                    return Landed(first.key, receipts, pages, asked=False)
                 request = following_request(self.source, self.day, request, pages)
         except Disagreement:
             pass  # asked anew and compared, page by page, with what lies there

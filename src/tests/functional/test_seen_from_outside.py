@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from ashore.errors import ExitStatus
 from tests.support.api import Reply, ScriptedApi, json_reply
-from tests.support.process import ashore
+from tests.support.process import ashore, environment
 from tests.support.shop import Ran, Shop
 
 
@@ -113,3 +116,77 @@ def test_metrics_go_to_standard_error_of_the_process_and_leave_its_output_alone(
     assert [line["event"] for line in lines] == ["run_began", "run_ended", "metrics"]
     assert lines[-1]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "ashore"
     assert shop.api.paths() == ["/items"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_standard_output_that_is_full_is_told_in_a_line(
+    shop: Shop, options: tuple[str, ...]
+) -> None:
+    shop.declare()
+    shop.api.on("/items", json_reply([{"id": 1}]))
+    command = [sys.executable, "-m", "ashore", *shop.arguments(*options)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, env=environment(), text=True, check=False
+        )
+    assert ended.returncode == ExitStatus.UNEXPECTED
+    assert "standard output cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert shop.manifest()["objects"] == 1
+
+
+def test_verify_tells_what_is_safe_and_what_to_do(shop: Shop) -> None:
+    shop.declare()
+    shop.api.on("/items", json_reply([{"id": 1}]))
+    shop.extract()
+    shop.file("items/all.json").write_bytes(b"[]")
+    ran = shop.verify()
+    assert ran.status == ExitStatus.VIOLATED
+    assert "nothing was changed" in ran.err
+    assert "bring what is named back from a copy" in ran.err
+
+
+TWO = """
+[[source.shop.endpoint]]
+name = "items"
+path = "items"
+
+[source.other]
+base_url = "{url}"
+retry = {{ attempts = 1 }}
+
+[[source.other.endpoint]]
+name = "things"
+path = "things"
+"""
+
+
+def test_a_source_that_the_deadline_left_no_time_for_says_so(shop: Shop) -> None:
+    shop.declare(TWO.format(url=shop.api.url))
+    shop.api.on("/items", json_reply([{"id": 1}], delay=30))
+    ran = shop.extract("shop", "other", "--deadline", "300ms", "--json")
+    first, second = ran.document["sources"]
+    assert (ran.status, first["exit_status"], second["exit_status"]) == (3, 3, 3)
+    assert second["reason"] == "the deadline of the run has passed before this source was begun"
+    assert shop.api.paths() == ["/items"]
+
+
+def test_a_pause_that_ended_one_source_ends_the_next_one_of_the_host_unasked(shop: Shop) -> None:
+    shop.declare(TWO.format(url=shop.api.url))
+    shop.api.on("/items", Reply(429, headers={"Retry-After": "86400"}))
+    ran = shop.extract("shop", "other", "--json")
+    first, second = ran.document["sources"]
+    assert (first["exit_status"], second["exit_status"]) == (3, 3)
+    assert "come back after" in first["reason"]
+    assert "come back after" in second["reason"]
+    assert shop.api.paths() == ["/items"]
+
+
+def test_sources_of_one_host_keep_each_other_s_rates(shop: Shop) -> None:
+    shop.declare(TWO.format(url=shop.api.url), source='rate = "1/s"')
+    shop.api.on("/items", json_reply([{"id": 1}]))
+    shop.api.on("/things", json_reply([{"id": 1}]))
+    assert shop.extract("shop", "other").status == 0
+    first, second = (call.at for call in shop.api.calls)
+    assert second - first > 1.0
