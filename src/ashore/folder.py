@@ -1,6 +1,7 @@
 """A folder as a location: every name appears at once and whole, and is never replaced."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import itertools
@@ -20,6 +21,18 @@ from ashore.store import Body, Description, Entry, Metadata
 
 _PIECE = 2**20
 _STALE = 86_400.0  # seconds after which a temporary file belongs to a run that was killed
+_ROOM = "make room, of bytes or of inodes"
+_MENDS = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EIO: "the disk fails: look at it, or land elsewhere",
+    errno.EROFS: "mount it for writing",
+    errno.EACCES: f"let user {os.geteuid()} read and write there",
+    errno.ENOENT: "the folder is gone: bring it back, or mount it again",
+    errno.ESTALE: "mount it again",
+    errno.ENAMETOOLONG: "land in a location with a shorter path",
+}
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -62,7 +75,7 @@ class Folder:
                 self._journal(path).add(path, metadata)
             self._make_folder(final.rpartition("/")[0])
             try:
-                os.link(aside, final)
+                _link(aside, final)
             except FileExistsError:
                 if metadata is not None:
                     self._journal(path).void(path, body.sha256)
@@ -157,8 +170,7 @@ class Folder:
         try:
             yield
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise LocationUnusable(f"{path}: {reason}") from error
+            raise LocationUnusable(_told(error, str(path))) from error
 
     @contextlib.contextmanager
     def _aside(self, body: Body) -> Iterator[str]:
@@ -248,7 +260,7 @@ class _Journal:
 
     def _catch_up(self) -> None:
         """Read what other runs, and this one, have written since the last time."""
-        for file in sorted(self._folder.glob("*.jsonl")):
+        for file in self._journals():
             begin = self._read.get(file, 0)
             if file.stat().st_size == begin:
                 continue
@@ -260,6 +272,14 @@ class _Journal:
                         self._take(file.name, line)
             self._read[file] = begin
 
+    def _journals(self) -> list[Path]:
+        # Not by glob: it takes a folder that may not be read for an empty one.
+        try:
+            with os.scandir(self._folder) as entries:
+                return sorted(Path(each.path) for each in entries if each.name.endswith(".jsonl"))
+        except FileNotFoundError:
+            return []
+
     def _take(self, journal: str, line: bytes) -> None:
         try:
             note: dict[str, Any] = json.loads(line)
@@ -269,6 +289,38 @@ class _Journal:
             self._found.put(f"{journal}\n{path}", kept)
         except (ValueError, KeyError, TypeError, AttributeError):
             return  # a line that a machine did not finish: its file, if any, has no metadata
+
+
+def _link(aside: str, final: str) -> None:
+    try:
+        os.link(aside, final)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            mend = "this file system has no hard links, which ashore needs: land on one that has"
+        elif error.errno == errno.EXDEV:
+            mend = ".ashore/ and raw/ have to lie on one file system"
+        else:
+            raise
+        raise LocationUnusable(f"{final}: {error.strerror}; {mend}") from error
+
+
+def _told(error: OSError, path: str) -> str:
+    """What happened where, and what the operator can do about it."""
+    if error.errno in {errno.ENOTDIR, errno.EEXIST} and (
+        file := _in_the_way(str(error.filename or path))
+    ):
+        return f"{file} is a file where a folder has to be; move it away, or land elsewhere"
+    if error.errno == errno.EACCES and isinstance(error.filename, str):
+        path = error.filename
+    if error.errno == errno.ENAMETOOLONG:
+        path = f"{path[:200]}..."
+    reason, mend = error.strerror or type(error).__name__, _MENDS.get(error.errno or 0)
+    return f"{path}: {reason}; {mend}" if mend else f"{path}: {reason}"
+
+
+def _in_the_way(path: str) -> Path | None:
+    places = [Path(path), *Path(path).parents]
+    return next((place for place in places if os.path.isfile(place)), None)
 
 
 def _write(descriptor: int, body: Body) -> None:

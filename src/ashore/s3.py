@@ -4,8 +4,11 @@ import base64
 import contextlib
 import hashlib
 import json
+import random
 import shlex
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,17 +16,21 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    FlexibleChecksumError,
     HTTPClientError,
+    IncompleteReadError,
     InvalidConfigError,
     NoCredentialsError,
     ParamValidationError,
     ProfileNotFound,
+    ReadTimeoutError,
+    ResponseStreamingError,
 )
 from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
 )
 
-from ashore.errors import LocationUnusable, Misconfigured
+from ashore.errors import LocationUnusable, Misconfigured, Violated
 from ashore.store import Body, Description, Entry, Metadata
 
 if TYPE_CHECKING:
@@ -33,15 +40,36 @@ _PIECE = 2**20
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _TAKEN = {"412", "PreconditionFailed"}
 _RACE = {"409", "ConditionalRequestConflict"}
-_RACES = 20
+_DAMAGED = {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
+_PUTS = 20
+_READS = 4
+_LONGEST_PAUSE = 0.5
+_BROKEN_OFF = (IncompleteReadError, ResponseStreamingError, ReadTimeoutError)
+"""A body that began to come: boto3 tries again only what comes before it."""
+_ACCESS = "access is denied; allow s3:PutObject, s3:GetObject and s3:ListBucket here"
+_CREDENTIALS = "the credentials have expired or are damaged; renew them and run again"
+_LATER = "S3 is in trouble, or asks for fewer requests; run again later"
 _MENDS = {
     "NoSuchBucket": "the bucket does not exist; create it, or mend the location",
-    "AccessDenied": "access is denied; allow s3:PutObject, s3:GetObject and s3:ListBucket here",
-    "403": "access is denied; allow s3:PutObject, s3:GetObject and s3:ListBucket here",
+    "AccessDenied": _ACCESS,
+    "403": _ACCESS,
+    "400": _CREDENTIALS,
     "ExpiredToken": "the credentials have expired; renew them and run again",
+    "InvalidToken": _CREDENTIALS,
     "RequestTimeTooSkewed": "this machine's clock is wrong; set it and run again",
     "InvalidAccessKeyId": "the access key is not known; look at the AWS profile",
     "SignatureDoesNotMatch": "the secret key is wrong; look at the AWS profile",
+    "AuthorizationHeaderMalformed": "the region is wrong; look at AWS_REGION and the AWS profile",
+    "PermanentRedirect": "the bucket is in another region; look at AWS_REGION and the AWS profile",
+    "KeyTooLongError": "the name is too long for S3; land below a shorter prefix",
+    "NotImplemented": "the store lacks something that ashore needs: conditional writes, probably",
+    "SlowDown": _LATER,
+    "ServiceUnavailable": _LATER,
+    "InternalError": _LATER,
+    "RequestTimeout": _LATER,
+    "500": _LATER,
+    "503": _LATER,
+    **dict.fromkeys(_DAMAGED, "the bytes are damaged on the way; look at what lies between"),
 }
 
 
@@ -85,17 +113,29 @@ class S3:
         return found[0] if found else None
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """Yield an object's bytes in pieces of a mebibyte."""
+        """Yield an object's bytes in pieces of a mebibyte; where they break off, go on there.
+
+        They are not judged: whoever reads them has a SHA-256 to hold them against.
+        """
+        done, same = 0, dict[str, str]()
         with self._usable(path):
-            try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(path))
-            except ClientError as error:
-                if _code(error) in _MISSING:
+            for left in reversed(range(_READS)):
+                answer = self._get(path, **same)
+                if answer is None:
                     return
-                raise
-            with contextlib.closing(answer["Body"]) as body:
-                while piece := body.read(_PIECE):
-                    yield piece
+                try:
+                    with contextlib.closing(answer["Body"]) as body:
+                        while piece := body.read(_PIECE):
+                            done += len(piece)
+                            yield piece
+                except FlexibleChecksumError:
+                    return
+                except _BROKEN_OFF:
+                    if not left:
+                        raise
+                    same = {"Range": f"bytes={done}-", "IfMatch": answer["ETag"]}
+                else:
+                    return
 
     def describe(self, path: str) -> Description | None:
         """Return what HEAD says; where the store keeps no SHA-256, the object is read for it."""
@@ -125,21 +165,33 @@ class S3:
                 yield entry["Prefix"].removeprefix(self._prefix)
 
     def read_version(self, path: str) -> tuple[bytes, str] | None:
-        """Return an object's bytes and its ETag."""
+        """Return an object's bytes and its ETag; what is damaged on its way is read again.
+
+        Raises:
+            Violated: when the bytes are never those whose checksum the store keeps.
+        """
         with self._usable(path):
-            try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(path))
-                return answer["Body"].read(), answer["ETag"]
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    return None
-                raise
+            for left in reversed(range(_READS)):
+                answer = self._get(path)
+                try:
+                    return (answer["Body"].read(), answer["ETag"]) if answer else None
+                except FlexibleChecksumError as error:
+                    damaged = error
+                except _BROKEN_OFF:
+                    if not left:
+                        raise
+        move = self.how_to_move(path)
+        raise Violated(
+            f"{path} does not hold up: its bytes are not those whose checksum S3 keeps. "
+            f"To move it away: {move}"
+        ) from damaged
 
     def replace(self, path: str, body: bytes, version: str | None) -> bool:
         """Replace that ETag (``If-Match``), or create where there was none."""
         condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
-        whole = Body.of(body)
-        return self._put(path, whole, ContentType=_content_type(path), **condition)
+        mark = {"ashore-write": uuid.uuid4().hex}
+        more = {"ContentType": _content_type(path), "Metadata": mark, **condition}
+        return self._put(path, Body.of(body), **more) or self._carries(path, mark)
 
     def settle(self, prefix: str) -> None:
         """Do nothing: what S3 confirmed is durable."""
@@ -151,17 +203,19 @@ class S3:
 
     def _put(self, path: str, body: Body, **more: Any) -> bool:  # noqa: ANN401 - boto3's own
         with self._usable(path):
-            for _ in range(_RACES):
+            for number in range(1, _PUTS + 1):
                 try:
                     self._put_once(path, body, **more)
                 except ClientError as error:
-                    if _code(error) in _TAKEN or (_code(error) in _MISSING and "IfMatch" in more):
+                    code = _code(error)
+                    if code in _TAKEN or (code in _MISSING and "IfMatch" in more):
                         return False
-                    if _code(error) not in _RACE:
+                    if code not in _RACE | _DAMAGED or (code in _DAMAGED and number == _PUTS):
                         raise
+                    time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - to spread writers
                 else:
                     return True
-        raise LocationUnusable(f"{self.root}/{path}: other writers were in the way {_RACES} times")
+        raise LocationUnusable(f"{self.root}/{path}: other writers were in the way {_PUTS} times")
 
     def _put_once(self, path: str, body: Body, **more: Any) -> None:  # noqa: ANN401 - boto3's own
         checksum = base64.b64encode(bytes.fromhex(body.sha256)).decode()
@@ -173,6 +227,25 @@ class S3:
                 ChecksumSHA256=checksum,
                 **more,
             )
+
+    def _carries(self, path: str, mark: Mapping[str, str]) -> bool:
+        """Tell whether a write that was refused met itself: it was repeated, its answer lost."""
+        with self._usable(path):
+            try:
+                head = self._client.head_object(Bucket=self._bucket, Key=self._key(path))
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return False
+                raise
+        return head["Metadata"] == mark
+
+    def _get(self, path: str, **more: Any) -> Any:  # noqa: ANN401 - boto3's own
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=self._key(path), **more)
+        except ClientError as error:
+            if _code(error) in _MISSING:
+                return None
+            raise
 
     def _hash(self, path: str) -> str:
         digest = hashlib.sha256()
@@ -197,8 +270,7 @@ class S3:
         try:
             yield
         except ClientError as error:
-            mend = _MENDS.get(_code(error), str(error))
-            raise LocationUnusable(f"{place}: {mend} ({_code(error)})") from error
+            raise LocationUnusable(f"{place}: {_mend(error)} ({_code(error)})") from error
         except NoCredentialsError as error:
             raise LocationUnusable(
                 f"{place}: there are no AWS credentials; set AWS_PROFILE, or configure them"
@@ -206,7 +278,8 @@ class S3:
         except ParamValidationError as error:
             raise Misconfigured(f"{place} is no location in S3: {_first_line(error)}") from error
         except (BotoCoreError, HTTPClientError, BotoConnectionError) as error:
-            raise LocationUnusable(f"{place}: {_first_line(error)}") from error
+            mend = "look at the network and at AWS_ENDPOINT_URL, or run again later"
+            raise LocationUnusable(f"{place}: {_first_line(error)}; {mend}") from error
 
 
 @contextlib.contextmanager
@@ -220,6 +293,13 @@ def _opened(body: Body) -> Iterator[Any]:
 
 def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _mend(error: ClientError) -> str:
+    code = _code(error)
+    if code.startswith("KMS."):
+        return "the bucket's encryption key cannot be used; look at it and at who may use it"
+    return _MENDS.get(code, str(error))
 
 
 def _first_line(error: Exception) -> str:

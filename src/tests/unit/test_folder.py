@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import hashlib
 import os
 import resource
@@ -323,6 +324,75 @@ def test_a_disk_that_fails_makes_it_unusable_and_leaves_nothing(
     assert folder.read(PATH) is None
     assert list((root / ".ashore" / "temporary").iterdir()) == []
     assert folder.create(PATH, BODY)
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "mend"),
+    [
+        ("fsync", errno.ENOSPC, "make room, of bytes or of inodes"),
+        ("fsync", errno.EDQUOT, "make room"),
+        ("fsync", errno.EIO, "the disk fails"),
+        ("open", errno.EROFS, "mount it for writing"),
+        ("open", errno.EACCES, f"let user {os.geteuid()} "),
+        ("open", errno.ENOENT, "the folder is gone"),
+        ("open", errno.ESTALE, "mount it again"),
+        ("link", errno.ENAMETOOLONG, "shorter"),
+        ("link", errno.EPERM, "no hard links"),
+        ("link", errno.EOPNOTSUPP, "no hard links"),
+        ("link", errno.ENOSYS, "no hard links"),
+        ("link", errno.EXDEV, "one file system"),
+    ],
+)
+def test_a_disk_that_fails_tells_its_operator_what_to_do(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, call: str, code: int, mend: str
+) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(LocationUnusable, match=f"{os.strerror(code)}.*{mend}"):
+        folder.create(PATH, BODY)
+
+
+@pytest.mark.parametrize("place", [".ashore", "raw", PATH.rpartition("/")[0]])
+def test_a_file_in_the_way_is_named(root: Path, place: str) -> None:
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    (root / place).write_bytes(b"mine")
+    with pytest.raises(LocationUnusable, match=f"{root / place} is a file.*move it away"):
+        Folder(root).create(PATH, BODY)
+
+
+def test_a_folder_that_may_not_be_read_is_named(folder: Folder, root: Path) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root / "raw" / "deep"))
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(os, "lstat", fail)
+        folder.create(PATH, BODY)
+        with pytest.raises(LocationUnusable, match="raw/deep: Permission denied"):
+            list(folder.list("raw/"))
+
+
+def test_notes_that_may_not_be_read_are_not_taken_for_none(
+    folder: Folder, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.create(PATH, BODY, {"sha256": BODY.sha256})
+    scandir = os.scandir
+
+    def fail(folder: str) -> object:
+        if ".ashore" in str(folder):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", fail)
+    with pytest.raises(LocationUnusable, match=r"metadata.*Permission denied"):
+        Folder(root).describe(PATH)
+
+
+def test_a_path_that_is_too_long_is_not_told_in_full(folder: Folder) -> None:
+    with pytest.raises(LocationUnusable, match="too long") as caught:
+        folder.create("raw/" + "d/" * 4000 + "x.json", BODY)
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_folder_that_cannot_be_made_to_last_is_unusable(
