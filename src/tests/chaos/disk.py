@@ -23,24 +23,6 @@ GONE_ON = (ALL, 2 * ALL)
 """Requests of a run that failed half-way and of the one that went on."""
 
 
-# --- what every row here promises
-
-
-def goes_on(world: World) -> None:
-    """Run again without the fault: only what has not landed is asked for; the day is whole."""
-    world.is_not_stated()
-    missing = len(world.truth) - len(world.landed())
-    ran = world.extract()
-    assert ran.requests == missing, f"{ran.requests} requests, {missing} objects were missing"
-    world.is_whole()
-
-
-def says(ran: Ran, *words: str) -> None:
-    """Assert that a command told its reader these words."""
-    unsaid = [word for word in words if word not in ran.told]
-    assert not unsaid, f"does not say {unsaid}: {ran.told}"
-
-
 def set_out(world: World, size: int = 40) -> None:
     """Declare and serve the listing and its items."""
     world.declare()
@@ -120,9 +102,9 @@ def full_at_the_start(world: World) -> None:
     set_out(world)
     with mounted(Path(world.to), "size=1m"):
         file = fill(Path(world.to))
-        says(world.extract(), "No space left", "make room")
+        world.extract().says("No space left", "make room")
         file.unlink()
-        goes_on(world)
+        world.goes_on()
 
 
 @row(
@@ -137,9 +119,9 @@ def full_in_mid_run(world: World) -> None:
     set_out(world, size=3000)
     with mounted(Path(world.to), "size=1m"):
         at_an_item(world, lambda: fill(Path(world.to)))
-        says(world.extract(), "No space left", "make room")
+        world.extract().says("No space left", "make room")
         (Path(world.to) / "somebody-elses").unlink()
-        goes_on(world)
+        world.goes_on()
 
 
 @row(
@@ -153,9 +135,9 @@ def full_in_mid_run(world: World) -> None:
 def no_inodes(world: World) -> None:
     set_out(world)
     with mounted(Path(world.to), "size=1m,nr_inodes=24"):
-        says(world.extract(), "No space left", "inodes")
+        world.extract().says("No space left", "inodes")
         remount(Path(world.to), "nr_inodes=200")
-        goes_on(world)
+        world.goes_on()
 
 
 @row(
@@ -170,7 +152,7 @@ def no_room_aside(world: World) -> None:
     pages(world)
     with mounted(world.folder / "tmp", "size=1m"):
         file = fill(world.folder / "tmp")
-        says(world.extract(), "TMPDIR", "room")
+        world.extract().says("TMPDIR", "room")
         assert world.landed() == {}
         file.unlink()
         world.is_not_stated()
@@ -189,8 +171,8 @@ def no_room_aside(world: World) -> None:
 def no_temporary_folder(world: World) -> None:
     set_out(world)
     with mounted(world.folder / "tmp", "size=1m,ro"):
-        says(world.extract(), "TMPDIR")
-    goes_on(world)
+        world.extract().says("TMPDIR")
+    world.goes_on()
 
 
 def pages(world: World) -> None:
@@ -230,9 +212,9 @@ def unprivileged(world: World) -> Ran:
 def read_only(world: World) -> None:
     set_out(world)
     with mounted(Path(world.to), "size=1m,ro"):
-        says(world.extract(), "Read-only", "mount it for writing")
+        world.extract().says("Read-only", "mount it for writing")
         remount(Path(world.to), "rw")
-        goes_on(world)
+        world.goes_on()
 
 
 @row(
@@ -252,8 +234,8 @@ def no_permission(world: World) -> None:
     folder.chmod(0o000)
     ran = unprivileged(world)
     folder.chmod(0o755)
-    says(ran, str(folder), "Permission denied", "let user")
-    goes_on(world)
+    ran.says(str(folder), "Permission denied", "let user")
+    world.goes_on()
 
 
 @row(
@@ -269,8 +251,8 @@ def permission_goes(world: World) -> None:
     at_an_item(world, lambda: permit(world, 0o555))
     ran = unprivileged(world)
     permit(world, 0o755)
-    says(ran, "Permission denied", "let user")
-    goes_on(world)
+    ran.says("Permission denied", "let user")
+    world.goes_on()
 
 
 def permit(world: World, mode: int) -> None:
@@ -293,10 +275,10 @@ def a_file(world: World) -> None:
     file = world.folder / "notes.txt"
     file.write_text("mine")
     world.to = str(world.chance.choice([file, file / "landing"]))
-    says(world.extract(), "notes.txt", "is a file where a folder has to be")
+    world.extract().says("notes.txt", "is a file where a folder has to be")
     assert file.read_text() == "mine"
     world.to = folder
-    goes_on(world)
+    world.goes_on()
 
 
 @row(
@@ -314,10 +296,10 @@ def file_for_folder(world: World) -> None:
     file = Path(world.to) / places[world.round % len(places)]
     file.parent.mkdir(parents=True)
     file.write_text("mine")
-    says(world.extract(), f"{file} is a file where a folder has to be", "move it away")
+    world.extract().says(f"{file} is a file where a folder has to be", "move it away")
     assert file.read_text() == "mine"
     file.unlink()
-    goes_on(world)
+    world.goes_on()
 
 
 @row(
@@ -332,10 +314,10 @@ def vanishes(world: World) -> None:
     set_out(world)
     there, away = Path(world.to), world.folder / "away"
     at_an_item(world, lambda: there.rename(away))
-    says(world.extract(), "gone")
+    world.extract().says("gone")
     assert not there.exists(), "a new location was made where the old one had been"
     away.rename(there)
-    goes_on(world)
+    world.goes_on()
 
 
 @row(
@@ -351,10 +333,10 @@ def unmounted(world: World) -> None:
     there, kept = Path(world.to), world.folder / "kept"
     with mounted(kept, "size=1m"), bound(kept, there):
         at_an_item(world, lambda: unmount(there))
-        says(world.extract(), "gone")
+        world.extract().says("gone")
         assert not list(there.iterdir()), "something landed beneath the mount"
         with bound(kept, there):
-            goes_on(world)
+            world.goes_on()
 
 
 # --- names
@@ -373,9 +355,9 @@ def too_long(world: World) -> None:
     folder, most = world.to, os.pathconf("/", "PC_PATH_MAX")
     length = world.chance.choice([most - 110, most - 90, most + 1])
     world.to = deep(folder, length)
-    says(world.extract(), "too long", "shorter")
+    world.extract().says("too long", "shorter")
     world.to = folder
-    goes_on(world)
+    world.goes_on()
 
 
 def deep(folder: str, length: int) -> str:
@@ -454,10 +436,7 @@ os.fsync = failing
 
 def extract_on(world: World, code: str) -> Ran:
     """Extract where the program sees another file system."""
-    folder = world.folder / "double"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(code)
-    return world.extract(PYTHONPATH=os.pathsep.join([str(folder), *sys.path]))
+    return world.extract(PYTHONPATH=world.double(code))
 
 
 @row(
@@ -478,10 +457,10 @@ def folds_case(world: World) -> None:
     folded = world.folder / "folded"
     world.to, told_apart = str(folded), world.to
     ran = extract_on(world, FOLDS_CASE)
-    says(ran, "i7.json" if "i7.json" in ran.told else "I7.json", "case")
+    ran.says("i7.json" if "i7.json" in ran.told else "I7.json", "case")
     world.is_not_stated()
     world.to = told_apart
-    goes_on(world)
+    world.goes_on()
 
 
 @row(
@@ -496,8 +475,8 @@ def no_links(world: World) -> None:
     set_out(world)
     code = world.chance.choice(["EPERM", "ENOTSUP", "ENOSYS"])
     ran = extract_on(world, NO_LINKS.format(code=code))
-    says(ran, "hard links")
-    goes_on(world)
+    ran.says("hard links")
+    world.goes_on()
 
 
 @row(
@@ -510,5 +489,5 @@ def no_links(world: World) -> None:
 )
 def bad_block(world: World) -> None:
     set_out(world)
-    says(extract_on(world, BAD_BLOCK), "disk")
-    goes_on(world)
+    extract_on(world, BAD_BLOCK).says("disk")
+    world.goes_on()

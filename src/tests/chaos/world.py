@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import os
 import random
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -91,6 +93,11 @@ class Ran:
         for line in reversed(self.named("run_ended")):
             return "; ".join(str(line[key]) for key in ("reason", "safe", "next") if line.get(key))
         return self.err.strip()
+
+    def says(self, *words: str) -> None:
+        """Assert that it told its reader these words."""
+        unsaid = [word for word in words if word not in self.told]
+        assert not unsaid, f"does not say {unsaid}: {self.told}"
 
 
 @dataclass(slots=True)
@@ -181,6 +188,12 @@ class World:
         """Start a command line; use it in a `with` statement."""
         return start(*arguments, env={**self.environment, **environment}, cwd=self.folder)
 
+    def double(self, code: str) -> str:
+        """Return the PYTHONPATH with which a command runs some code of ours before all else."""
+        folder = Path(tempfile.mkdtemp(prefix="double-", dir=self.folder))
+        (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
+        return os.pathsep.join([str(folder), *sys.path])
+
     def keep(self, arguments: Sequence[str], ended: Finished, before: int = 0) -> Ran:
         """Keep how a command went that ended."""
         requests = len(self.api.calls) - before
@@ -260,6 +273,37 @@ class World:
         assert self.manifest() is None, "a manifest stands"
         self.compared += sum(map(len, landed.values()))
 
+    def goes_on(self) -> Ran:
+        """Run without the fault: only what has not landed is asked for, and the day is whole."""
+        self.is_not_stated()
+        missing = len(self.truth) - len(self.landed())
+        ran = self.extract()
+        assert ran.requests == missing, f"{ran.requests} requests, {missing} objects were missing"
+        self.is_whole()
+        return ran
+
+    def goes_on(self, *options: str, requests: int | None = None) -> Ran:
+        """Run again without the fault: only what has not landed is asked for; the day is whole.
+
+        Of an endpoint with pages the whole set is asked for anew: then the number is given.
+        """
+        self.is_not_stated()
+        missing = len(self.truth) - len(self.landed()) if requests is None else requests
+        ran = self.extract(*options)
+        assert ran.requests == missing, f"{ran.requests} requests, {missing} had to be sent"
+        self.is_whole()
+        return ran
+
+    def is_reported(self, *words: str) -> dict[str, Any]:
+        """Assert that the latest run left an attempt that says as much as its log: return it."""
+        ran, attempt = self.runs[-1], self.attempts()[-1]
+        (ended,) = ran.named("run_ended")
+        for key in ("reason", "safe", "next"):
+            assert attempt[key], f"the attempt says nothing of {key}"
+            assert attempt[key] == ended[key], (attempt[key], ended[key])
+        says(ran, *words)
+        return attempt
+
     def has_leaked_nothing(self) -> None:
         """Assert that the key is nowhere, and that no command died of a bug."""
         spellings = {s.encode() for s in (SECRET, quote(SECRET, safe=""), quote_plus(SECRET))}
@@ -270,6 +314,12 @@ class World:
         written = {str(f): f.read_bytes() for f in self.folder.rglob("*") if f.is_file()}
         for path, body in {**written, **(self.everything() if self.place else {})}.items():
             assert not any(s in body or s in path.encode() for s in spellings), path
+
+
+def says(ran: Ran, *words: str) -> None:
+    """Assert that a command told its reader these words."""
+    unsaid = [word for word in words if word not in ran.told]
+    assert not unsaid, f"does not say {unsaid}: {ran.told}"
 
 
 def good(body: bytes) -> Reply:
