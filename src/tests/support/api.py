@@ -12,6 +12,7 @@ import contextlib
 import json
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
@@ -29,6 +30,7 @@ PIECE = 65536
 JOIN_SECONDS = 5.0
 # Lingering for no time at all turns the close of a socket into a reset.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+CLIENT_HELLO = b"\x16"  # RFC 8446, section 5.1: how a TLS connection begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Reply:
     """Seconds before the headers."""
     raw: bytes | None = None
     """Written as it is, instead of all else; then the connection ends."""
+    forever: bytes = b""
+    """Written after the body (or `raw`), again and again, until the other side hangs up."""
 
 
 Handler = Callable[[Call], Reply]
@@ -92,10 +96,16 @@ def redirect_reply(location: str, status: int = 302) -> Reply:
 
 
 class ScriptedApi:
-    """A real HTTP/1.1 server in threads of this process; closed when the context ends."""
+    """A real HTTP/1.1 server in threads of this process; closed when the context ends.
+
+    With `tls` its address is an https one, and it answers plain HTTP at that port as well.
+    """
 
     def __init__(
-        self, handler: Handler | None = None, routes: Mapping[str, Script] | None = None
+        self,
+        handler: Handler | None = None,
+        routes: Mapping[str, Script] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.calls: list[Call] = []
         """All requests, in the order of their arrival."""
@@ -103,14 +113,16 @@ class ScriptedApi:
         """The requests for which nothing (more) was scripted; they were answered by 404."""
         self.errors: list[BaseException] = []
         """What handlers raised."""
+        self.connections = 0
+        """How many connections were accepted."""
         self._lock = threading.Lock()
         self._asked: Counter[str] = Counter()
         self._routes: dict[str, Script] = dict(routes or {})
         self._handler = handler
-        self._server = _Server(self)
-        self.url = f"http://{HOST}:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._tls = tls
+        self._listen(0)
+        self.port: int = self._server.server_address[1]
+        self.url = f"{'https' if tls else 'http'}://{HOST}:{self.port}"
 
     def __enter__(self) -> Self:
         return self
@@ -135,10 +147,15 @@ class ScriptedApi:
         with self._lock:
             return [call.path for call in self.calls]
 
-    @property
-    def connections(self) -> int:
-        """How many connections were accepted."""
-        return self._server.accepted
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse every connection within the block, and listen at the same port afterwards."""
+        self.close()
+        with socket.socket() as kept:  # bound, so that nobody else gets the port
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            kept.bind((HOST, self.port))
+            yield
+            self._listen(self.port)
 
     def close(self) -> None:
         """Stop listening and hang up on everyone; harmless when it was done before."""
@@ -147,6 +164,11 @@ class ScriptedApi:
             self._thread.join(JOIN_SECONDS)
         self._server.hang_up()
         self._server.server_close()
+
+    def _listen(self, port: int) -> None:
+        self._server = _Server(self, port, self._tls)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
 
     def reply_to(self, request: BaseHTTPRequestHandler) -> Reply:
         """Record a request and find its answer."""
@@ -197,22 +219,33 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128  # more than any test has workers
     daemon_threads = True
 
-    def __init__(self, api: ScriptedApi) -> None:
-        self.api = api
-        self.accepted = 0
+    def __init__(self, api: ScriptedApi, port: int, tls: ssl.SSLContext | None) -> None:
+        self.api, self._tls = api, tls
         self.closing = threading.Event()
-        self._open: dict[socket.socket, threading.Thread] = {}
+        self._open: dict[threading.Thread, socket.socket] = {}
         self._guard = threading.Lock()
-        super().__init__((HOST, 0), _Connection)
+        super().__init__((HOST, port), _Connection)
 
     def process_request_thread(self, request: _Request, client_address: object) -> None:
         assert isinstance(request, socket.socket)
+        thread = threading.current_thread()
         with self._guard:
-            self.accepted += 1
-            self._open[request] = threading.current_thread()
+            self.api.connections += 1
+            self._open[thread] = request
+        request = self._open[thread] = self._spoken(request)
         super().process_request_thread(request, client_address)
         with self._guard:
-            del self._open[request]
+            del self._open[thread]
+
+    def _spoken(self, connection: socket.socket) -> socket.socket:
+        """The connection, by TLS if that is how its other side begins."""
+        with contextlib.suppress(OSError):  # it may have been reset before it began
+            if self._tls is not None and connection.recv(1, socket.MSG_PEEK) == CLIENT_HELLO:
+                # The first read shakes hands, so that nobody has to wait for it here.
+                return self._tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
+        return connection
 
     def handle_error(self, request: _Request, client_address: object) -> None:
         """Nothing: a client may hang up whenever it likes."""
@@ -222,9 +255,9 @@ class _Server(socketserver.ThreadingTCPServer):
         self.closing.set()
         with self._guard:
             still_open = dict(self._open)
-        for connection in still_open:
+        for connection in still_open.values():
             _shut(connection)
-        for thread in still_open.values():
+        for thread in still_open:
             thread.join(JOIN_SECONDS)
 
 
@@ -259,6 +292,8 @@ class _Connection(BaseHTTPRequestHandler):
         elif not reply.reset or reply.cut_after is not None:
             self._send_head(reply)
             self._send_body(reply)
+        while reply.forever:
+            self._write(_pieces(reply.forever, reply.drip), reply)
         if reply.raw is not None or reply.cut_after is not None or reply.reset:
             self.close_connection = True
         if reply.reset:
