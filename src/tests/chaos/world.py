@@ -273,15 +273,6 @@ class World:
         assert self.manifest() is None, "a manifest stands"
         self.compared += sum(map(len, landed.values()))
 
-    def goes_on(self) -> Ran:
-        """Run without the fault: only what has not landed is asked for, and the day is whole."""
-        self.is_not_stated()
-        missing = len(self.truth) - len(self.landed())
-        ran = self.extract()
-        assert ran.requests == missing, f"{ran.requests} requests, {missing} objects were missing"
-        self.is_whole()
-        return ran
-
     def goes_on(self, *options: str, requests: int | None = None) -> Ran:
         """Run again without the fault: only what has not landed is asked for; the day is whole.
 
@@ -301,7 +292,7 @@ class World:
         for key in ("reason", "safe", "next"):
             assert attempt[key], f"the attempt says nothing of {key}"
             assert attempt[key] == ended[key], (attempt[key], ended[key])
-        says(ran, *words)
+        ran.says(*words)
         return attempt
 
     def has_leaked_nothing(self) -> None:
@@ -314,12 +305,6 @@ class World:
         written = {str(f): f.read_bytes() for f in self.folder.rglob("*") if f.is_file()}
         for path, body in {**written, **(self.everything() if self.place else {})}.items():
             assert not any(s in body or s in path.encode() for s in spellings), path
-
-
-def says(ran: Ran, *words: str) -> None:
-    """Assert that a command told its reader these words."""
-    unsaid = [word for word in words if word not in ran.told]
-    assert not unsaid, f"does not say {unsaid}: {ran.told}"
 
 
 def good(body: bytes) -> Reply:
