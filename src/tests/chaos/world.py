@@ -108,6 +108,8 @@ class World:
     chance: random.Random
     round: int = 1
     runs: list[Ran] = field(default_factory=list)
+    looks: list[Ran] = field(default_factory=list)
+    """Commands that only looked: they do not count among the runs."""
     truth: dict[str, bytes] = field(default_factory=dict)
     """What has to land: bodies by their names below the source, without `endpoint=`."""
     compared: int = 0
@@ -184,6 +186,13 @@ class World:
         with self.begin(*arguments, **environment) as running:
             return self.keep(arguments, running.finish(timeout), before)
 
+    def look(self, *arguments: str) -> Ran:
+        """Run a command that only reads, which is not one of the round's runs."""
+        before = len(self.runs)
+        self.looks.append(self.run(*arguments))
+        del self.runs[before:]
+        return self.looks[-1]
+
     def begin(self, *arguments: str, **environment: str) -> Running:
         """Start a command line; use it in a `with` statement."""
         return start(*arguments, env={**self.environment, **environment}, cwd=self.folder)
@@ -252,8 +261,7 @@ class World:
             sum(map(len, self.truth.values())),
         )
         self.compared += manifest["bytes"]
-        checked = self.run("verify", SOURCE, "--to", self.to)
-        self.runs.pop()
+        checked = self.look("verify", SOURCE, "--to", self.to)
         assert checked.status == 0, checked
 
     def is_partly_there(self, *missing: str) -> None:
@@ -299,7 +307,7 @@ class World:
         """Assert that the key is nowhere, and that no command died of a bug."""
         spellings = {s.encode() for s in (SECRET, quote(SECRET, safe=""), quote_plus(SECRET))}
         spellings |= {json.dumps(SECRET)[1:-1].encode(), quote(SECRET).encode()}
-        for ran in self.runs:
+        for ran in [*self.runs, *self.looks]:
             assert "Traceback" not in ran.err, ran.err
             assert not any(s in f"{ran.out}{ran.err}".encode() for s in spellings), ran
         written = {str(f): f.read_bytes() for f in self.folder.rglob("*") if f.is_file()}
