@@ -14,7 +14,7 @@ from ashore.advice import what_is_safe, what_to_do
 from ashore.errors import AshoreError, ExitStatus, LocationUnusable, Violated
 from ashore.job import Job, Outcome
 from ashore.ledger import Ledger
-from ashore.manifest import FORMAT, encode, read_manifest
+from ashore.manifest import FORMAT, encode, read_manifest, sealed
 from ashore.naming import is_nobodys
 from ashore.receipts import ReceiptBook, timestamp
 from ashore.redaction import Redactor
@@ -108,7 +108,7 @@ class Closing:
         parts = [ledger.ended] if ledger.ended else []
         for name, account in ledger.accounts.items():
             if account.failed:
-                parts.append(f"{name}: {account.failed} of {account.expected} failed for good")
+                parts.append(f"{name}: {account.why()}")
         parts += ledger.violations[:_TOLD]
         if len(ledger.violations) > _TOLD:
             parts.append(f"and {len(ledger.violations) - _TOLD} more")
@@ -117,7 +117,7 @@ class Closing:
     def _complete(self, sent: Sent, aside: Path) -> Outcome:
         store, day = self._job.store, self._job.day
         document = self._document(sent) | self._write_receipts(aside)
-        document["missing_objects"] = sorted(self._missing())
+        document = sealed(document | {"missing_objects": sorted(self._missing())})
         store.settle(day.raw)
         store.settle(day.manifests)
         body = Body.of(encode(document))

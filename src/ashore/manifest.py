@@ -1,18 +1,21 @@
 """The statement that a day is complete, the report of a run that was not, and reading both back."""
 
 import datetime as dt
+import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ashore.errors import Violated
-from ashore.naming import Day, date_of
+from ashore.naming import Day, date_of, source_of
 from ashore.store import Store
 
 FORMAT = 1
-
+_SEAL = "manifest_sha256"
+_SEALED = re.compile(rb'^  "manifest_sha256": "([0-9a-f]{64})",\n', re.MULTILINE)
 
 Model = TypeVar("Model", bound="_Read")
 
@@ -98,6 +101,21 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest with its seal: the SHA-256 of it as it is written without the seal's line.
+
+    Other keys follow the seal's, so that it is a line like any other: taken out, all else stays.
+    """
+    return {**document, _SEAL: hashlib.sha256(encode(document)).hexdigest()}
+
+
+def is_sealed(manifest: bytes) -> bool:
+    """Tell whether a manifest's bytes are those that were written, whatever bit of them changed."""
+    seals = _SEALED.findall(manifest)
+    others = hashlib.sha256(_SEALED.sub(b"", manifest)).hexdigest()
+    return seals == [others.encode()]
+
+
 def read_manifest(store: Store, day: Day) -> Manifest | None:
     """Return a day's manifest, or None where the day is not complete.
 
@@ -126,9 +144,8 @@ def days(store: Store) -> Iterator[Day]:
     dated = [(date_of(folder), folder) for folder in store.folders("manifests/")]
     for date, folder in sorted(((d, f) for d, f in dated if d), reverse=True):
         for below in store.folders(folder):
-            name = below.rstrip("/").rpartition("/")[2]
-            if name.startswith("source="):
-                yield Day(name.removeprefix("source="), date)
+            if source := source_of(below):
+                yield Day(source, date)
 
 
 def latest_complete(store: Store, source: str, before: dt.date) -> Manifest | None:

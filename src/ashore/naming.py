@@ -10,6 +10,8 @@ Values = tuple[tuple[str, str], ...]
 """The values that a set is asked for, the outermost first: ``(("country", "FRA"),)``."""
 
 _LONGEST = 150
+_PATH = re.compile(r"(?:(?!\.{1,2}(?:/|$))[\w.%~=-]{1,255}(?:/(?!$)|$))+", re.ASCII)
+_SOURCE = re.compile(r"source=([a-z][a-z0-9_]{0,59})")
 _DATE = re.compile(r"extraction_date=(\d{4}-\d{2}-\d{2})")
 
 
@@ -78,6 +80,17 @@ def date_of(folder: str) -> dt.date | None:
         return dt.date.fromisoformat(match[1]) if match else None
     except ValueError:
         return None
+
+
+def source_of(folder: str) -> str | None:
+    """Return the source of a folder ``source=NAME``, or None where it is no such."""
+    match = _SOURCE.fullmatch(folder.rstrip("/").rpartition("/")[2])
+    return match[1] if match else None
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Tell whether a path can be one of ashore's, in a folder (which ends in a slash)."""
+    return path.startswith(folder) and _PATH.fullmatch(path) is not None
 
 
 def is_nobodys(path: str, size: int) -> bool:

@@ -1,23 +1,27 @@
 """Read a landed day back, and hold it against its receipts, and the listing against both."""
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 
 from ashore.dates import parse_date
 from ashore.errors import Violated
-from ashore.manifest import Manifest, Reference, days, read_manifest
-from ashore.naming import Day, is_nobodys
+from ashore.manifest import Manifest, Reference, days, is_sealed, read_manifest
+from ashore.naming import Day, is_nobodys, is_within
 from ashore.spool import Spool
 from ashore.store import Store
 
 WORKERS = 8
 _PROBLEMS_TOLD = 1_000
 _WINDOW = 16
+_LONGEST_LINE = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,39 +109,54 @@ def verify_day(
     manifest = read_manifest(store, day)
     if manifest is None:
         raise Violated(f"{day.source} {day.date}: there is no manifest; the day is not complete")
-    problems = [*_references(store, manifest)]
-    receipts, found = _receipts(store, manifest)
-    problems += found
-    problems += _listing(store, day, manifest, receipts)
-    objects = size = 0
-    for expected, problem in _read_all(store, receipts, executor):
-        objects, size = objects + 1, size + expected.size
-        tell(objects, manifest.objects)
-        problems += [problem] if problem else []
+    with contextlib.closing(Spool()) as receipts:
+        problems = _Problems(_stated(store, day, manifest, receipts))
+        objects = size = 0
+        for expected, problem in _read_all(store, receipts, executor):
+            objects, size = objects + 1, size + expected.size
+            tell(objects, manifest.objects)
+            problems.add(problem)
     if (objects, size) != (manifest.objects, manifest.bytes):
         stated = f"{manifest.objects} objects of {manifest.bytes} bytes"
-        problems.append(f"{day.manifest}: states {stated}, receipts say {objects} of {size}")
-    receipts.close()
-    return Verdict(day, objects, size, tuple(problems[:_PROBLEMS_TOLD]))
+        problems.add(f"{day.manifest}: states {stated}, receipts say {objects} of {size}")
+    return Verdict(day, objects, size, tuple(problems.told))
 
 
 def foreign(store: Store, day: Day, manifest: Manifest) -> list[str]:
     """Return a line for each object in a day that no receipt of its manifest explains."""
-    receipts, problems = _receipts(store, manifest)
-    problems += _listing(store, day, manifest, receipts)
-    receipts.close()
-    return problems
+    with contextlib.closing(Spool()) as receipts:
+        damaged = _receipts(store, day, manifest, receipts)
+        return _Problems(chain(damaged, _listing(store, day, manifest, receipts))).told
 
 
-def _references(store: Store, manifest: Manifest) -> Iterator[str]:
-    """The files that the manifest names must be those that it states."""
-    for reference in (manifest.receipts, manifest.sums):
-        problem = _differs(store, reference)
-        if problem:
-            yield problem
+class _Problems:
+    """What does not hold: the first lines of it, however much it is."""
+
+    def __init__(self, found: Iterable[str]) -> None:
+        self.told = list(islice(found, _PROBLEMS_TOLD))
+        # What finds them does more than that: the receipts have to be taken in to their end.
+        deque(found, maxlen=0)
+
+    def add(self, problem: str | None) -> None:
+        if problem is not None and len(self.told) < _PROBLEMS_TOLD:
+            self.told.append(problem)
 
 
-def _differs(store: Store, reference: Reference) -> str | None:
+def _stated(store: Store, day: Day, manifest: Manifest, receipts: Spool) -> Iterator[str]:
+    """What of a day's statements, and of its listing, does not hold; take the receipts in."""
+    if not is_sealed(store.read(day.manifest) or b""):
+        yield f"{day.manifest}: it is not as it was written (manifest_sha256 is another)"
+    references = (manifest.receipts, manifest.sums)
+    differ = [_twice(partial(_differs, store, day, each)) for each in references]
+    yield from filter(None, differ)
+    yield from _receipts(store, day, manifest, receipts)
+    # Where the receipts themselves are damaged, nothing is to be moved away on their word.
+    yield from _listing(store, day, manifest, receipts, advise=differ[0] is None)
+
+
+def _differs(store: Store, day: Day, reference: Reference) -> str | None:
+    if not is_within(reference.path, day.manifests):
+        return f"{day.manifest}: names {reference.path}, which is not of this day"
     digest, size = hashlib.sha256(), 0
     for piece in store.stream(reference.path):
         digest.update(piece)
@@ -148,17 +167,26 @@ def _differs(store: Store, reference: Reference) -> str | None:
     return f"{reference.path}: {what}"
 
 
-def _receipts(store: Store, manifest: Manifest) -> tuple[Spool, list[str]]:
-    """The receipts by path, and what is wrong with them."""
-    receipts, problems = Spool(), []
-    for number, line in enumerate(_lines(store.stream(manifest.receipts.path)), start=1):
+def _receipts(store: Store, day: Day, manifest: Manifest, kept: Spool) -> Iterator[str]:
+    """Keep what the receipts say of each path; yield what is wrong with them."""
+    path = manifest.receipts.path
+    if not is_within(path, day.manifests):
+        return
+    for number, line in enumerate(_lines(store.stream(path)), start=1):
         try:
-            receipt = json.loads(line)
-            path, size, sha256 = receipt["path"], int(receipt["bytes"]), str(receipt["sha256"])
-            receipts.put(str(path), [size, sha256])
-        except (ValueError, KeyError, TypeError):
-            problems.append(f"{manifest.receipts.path}: line {number} is damaged")
-    return receipts, problems[:_PROBLEMS_TOLD]
+            expected = _expected(day, line)
+        except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError):
+            yield f"{path}: line {number} is damaged"
+        else:
+            kept.put(expected.path, [expected.size, expected.sha256])
+
+
+def _expected(day: Day, line: bytes) -> _Expected:
+    receipt = json.loads(line)
+    path, size, sha256 = str(receipt["path"]), int(receipt["bytes"]), str(receipt["sha256"])
+    if not is_within(path, day.raw):
+        raise ValueError("not of this day")
+    return _Expected(path, size, sha256)
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -166,20 +194,26 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         *whole, left = (left + piece).split(b"\n")
         yield from whole
+        if len(left) > _LONGEST_LINE:
+            yield left
+            left = b""
     if left:
         yield left
 
 
-def _listing(store: Store, day: Day, manifest: Manifest, receipts: Spool) -> list[str]:
+def _listing(
+    store: Store, day: Day, manifest: Manifest, receipts: Spool, *, advise: bool = True
+) -> Iterator[str]:
     """Objects that nobody knows; those that are gone show when they are read."""
     known_missing = set(manifest.missing_objects)
-    return [
-        f"{entry.path}: no receipt explains it. {store.how_to_move(entry.path)}"
-        for entry in store.list(day.raw)
-        if not is_nobodys(entry.path, entry.size)
-        and entry.path not in receipts
-        and entry.path not in known_missing
-    ][:_PROBLEMS_TOLD]
+    for entry in store.list(day.raw):
+        if (
+            not is_nobodys(entry.path, entry.size)
+            and entry.path not in receipts
+            and entry.path not in known_missing
+        ):
+            move = f". To move it away: {store.how_to_move(entry.path)}" if advise else ""
+            yield f"{entry.path}: no receipt explains it{move}"
 
 
 def _read_all(
@@ -198,6 +232,15 @@ def _read_all(
 
 
 def _read(store: Store, expected: _Expected) -> str | None:
+    return _twice(partial(_held, store, expected))
+
+
+def _twice(look: Callable[[], str | None]) -> str | None:
+    """What is wrong, also at a second look: it may be the way here that damages."""
+    return look() and look()
+
+
+def _held(store: Store, expected: _Expected) -> str | None:
     digest, size, found = hashlib.sha256(), 0, False
     for piece in store.stream(expected.path):
         found = True

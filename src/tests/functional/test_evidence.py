@@ -111,6 +111,20 @@ def test_coreutils_verify_a_day_without_ashore(done: Shop, tmp_path: Path, away:
     subprocess.run([program, "-c", "--strict", "--quiet", sums], cwd=root, check=True)
 
 
+def test_grep_and_coreutils_verify_a_manifest_without_ashore(done: Shop) -> None:
+    if shutil.which("sha256sum") is None:
+        pytest.skip("no sha256sum here")
+    command = f"grep -v '^  \"manifest_sha256\"' {done.manifest_file} | sha256sum"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert ended.stdout.split()[0] == done.manifest()["manifest_sha256"]
+
+
+def test_a_run_tells_the_manifest_that_it_wrote(shop: Shop, api: ScriptedApi) -> None:
+    tree(api, ["a"])
+    shop.declare(TREE)
+    assert shop.extract("--json").source["statement"] == shop.manifest()
+
+
 def test_an_attempt_has_what_a_manifest_has_and_its_reasons(shop: Shop, api: ScriptedApi) -> None:
     tree(api, ["a", "b"])
     api.on("/item/a", Reply(404, b"gone \x1b[31m" + b"x" * 600))
@@ -176,6 +190,17 @@ HARMS: dict[str, tuple[Callable[[Shop], object], str]] = {
     "manifest of another source": (restate("source", "other"), "manifest.json"),
     "manifest miscounts": (restate("objects", 5), "manifest.json"),
     "manifest misweighs": (restate("bytes", 5), "manifest.json"),
+    "manifest of another licence": (restate("licence", "mine"), "manifest_sha256"),
+    "manifest formatted anew": (
+        lambda shop: shop.manifest_file.write_text(json.dumps(shop.manifest())),
+        "manifest_sha256",
+    ),
+    "manifest with other line ends": (
+        lambda shop: shop.manifest_file.write_bytes(
+            shop.manifest_file.read_bytes().replace(b"\n", b"\r\n")
+        ),
+        "manifest_sha256",
+    ),
     "manifest no JSON": (lambda shop: shop.manifest_file.write_bytes(b"{"), "manifest.json"),
     "manifest a list": (lambda shop: shop.manifest_file.write_bytes(b"[]"), "manifest.json"),
 }
