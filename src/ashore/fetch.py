@@ -189,6 +189,8 @@ def _told(error: BaseException) -> str:
         return "no connection within timeout.connect"
     if isinstance(error, requests.exceptions.SSLError):
         return "the TLS connection failed"
+    if isinstance(error, BrokenBody):
+        return str(error)
     names = f"{type(error).__name__} {error}"
     for sign, words in _SIGNS.items():
         if sign in names:
@@ -202,7 +204,8 @@ _SIGNS = {
     "imed out": "no byte within timeout.read",
     "Timeout": "no byte within timeout.read",
     "IncompleteRead": "the body was cut off",
-    "content coding": "the content coding is broken or cut off",
     "reset": "the connection was reset",
     "without response": "the connection was closed without an answer",
+    "BadStatusLine": "what came is no HTTP",
+    "got more than": "the headers have no end",
 }

@@ -49,11 +49,18 @@ class Account:
     duplicates: int = 0
     keyless: int = 0
     keys: set[int] = field(default_factory=set, repr=False)
+    first_reason: str = ""
+    """Why the first of those that failed did."""
 
     @property
     def missing(self) -> int:
         """How many of the sets that were expected did not land."""
         return self.expected - self.landed
+
+    def why(self) -> str:
+        """Say how many sets failed for good, and of what the first one did."""
+        first = "" if self.failed == 1 else ", the first"
+        return f"{self.failed} of {self.expected} failed for good{first}: {self.first_reason}"
 
     def land(self, pages: Sequence[Page]) -> None:
         """Count a set that landed."""
@@ -89,11 +96,13 @@ class Ledger:
 
     def fail(self, failure: Failure, *, violated: bool = False) -> None:
         """Count a set that is lost for good, by failure or because its data do not hold up."""
+        account = self.accounts[failure.endpoint]
         if violated:
-            self.accounts[failure.endpoint].violated += 1
+            account.violated += 1
             self.violate(f"{failure.object}: {failure.reason}")
         else:
-            self.accounts[failure.endpoint].failed += 1
+            account.failed += 1
+            account.first_reason = account.first_reason or failure.reason
         if len(self.failures) < _FAILURES_TOLD:
             self.failures.append(failure)
         else:

@@ -30,6 +30,34 @@ def test_attempts_bound_the_tries(shop: Shop, api: ScriptedApi) -> None:
     assert len(api.calls) == 3
     (failure,) = shop.attempt()["failures"]
     assert (failure["last"], failure["attempts"], len(failure["body"])) == (503, 3, 500)
+    assert shop.attempt()["reason"] == "items: 1 of 1 failed for good: HTTP 503"
+
+
+def test_of_many_failures_the_reason_tells_the_first(shop: Shop, api: ScriptedApi) -> None:
+    tree(api, ["a", "b", "c"])
+    api.on("/item/a", Reply(404))
+    api.on("/item/b", Reply(404))
+    shop.declare(TREE)
+    assert shop.extract().status == 3
+    assert shop.attempt()["reason"] == "item: 2 of 3 failed for good, the first: HTTP 404"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(raw=b"SSH-2.0-OpenSSH_9.6\r\n"), "what came is no HTTP"),
+        (Reply(raw=b"HTTP/1.1 200 OK\r\n", forever=b"A: b\r\n"), "the headers have no end"),
+        (Reply(body=b"[]", headers={"Content-Encoding": "br"}), "'br' was not asked for"),
+    ],
+    ids=["another protocol", "endless headers", "an unknown coding"],
+)
+def test_what_is_no_answer_is_told_in_words(
+    shop: Shop, api: ScriptedApi, reply: Reply, told: str
+) -> None:
+    api.on("/items", reply)
+    shop.declare()
+    assert shop.extract().status == 3
+    assert told in shop.attempt()["reason"]
 
 
 @pytest.mark.parametrize("status", [400, 403])
