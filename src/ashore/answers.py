@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import re
 import threading
 from array import array
@@ -143,9 +144,10 @@ def examine(source: Source, endpoint: Endpoint, body: bytes, link: str | None = 
         Violated: when its shape is unknown: no records, no total, no number of pages.
     """
     try:
-        return _page(source, endpoint, parse(body, exact=bool(_MINUS_ZERO.search(body))), link)
+        exact = bool(_MINUS_ZERO.search(body))
+        return _page(source, endpoint, parse(body, exact=exact), link, exact=exact)
     except _InexactError:
-        return _page(source, endpoint, parse(body, exact=True), link)
+        return _page(source, endpoint, parse(body, exact=True), link, exact=True)
 
 
 @contextlib.contextmanager
@@ -155,14 +157,16 @@ def one_at_a_time(body: bytes) -> Iterator[None]:
         yield
 
 
-def _page(source: Source, endpoint: Endpoint, document: object, link: str | None) -> Page:
+def _page(
+    source: Source, endpoint: Endpoint, document: object, link: str | None, *, exact: bool
+) -> Page:
     found = source.error.find(document) if source.error else None
     if _is_something(found):
         raise ErrorAnswer(f"an error answer: {json.dumps(found, default=str)}")
     total = _number(endpoint.total, document, "total") if endpoint.total else None
     records = _records(endpoint, document, total)
     selected = {
-        child.name: _values(child.for_each, document, records)
+        child.name: _values(child.for_each, document, records, exact=exact)
         for child in source.children(endpoint.name)
         if child.for_each
     }
@@ -172,7 +176,7 @@ def _page(source: Source, endpoint: Endpoint, document: object, link: str | None
         records=len(records),
         total=total,
         pages=_number(paging.pages, document, "pages") if isinstance(paging, PageNumbers) else None,
-        following=_token(paging, document) if isinstance(paging, Cursor) else link,
+        following=_token(paging, document, exact=exact) if isinstance(paging, Cursor) else link,
         values={name: values for name, (values, _) in selected.items()},
         unfit={name: problem for name, (_, problem) in selected.items() if problem},
         keys=keys,
@@ -250,27 +254,35 @@ def _records(endpoint: Endpoint, document: object, total: int | None) -> list[An
     raise Violated(f"unknown shape: records = {endpoint.records} finds no list; {_IF_CHANGED}")
 
 
-def _values(for_each: ForEach, document: object, records: list[Any]) -> tuple[tuple[str, ...], str]:
+def _values(
+    for_each: ForEach, document: object, records: list[Any], *, exact: bool
+) -> tuple[tuple[str, ...], str]:
     """The values that select finds, and what is wrong with those that cannot be asked for."""
     found = for_each.select.find(document)
     if found is None and not records:
         return (), ""
     if not isinstance(found, list):
         return (), f"for_each.select = {for_each.select} finds no list"
-    written = [_written(value) for value in found]
+    written = [_written(value, exact=exact) for value in found]
     pairs = zip(found, written, strict=True)
     unfit = [json.dumps(value, default=str)[:60] for value, text in pairs if text is None]
     problem = f"{len(unfit)} values cannot stand in a URL, the first is {unfit[0]}" if unfit else ""
     return tuple(text for text in written if text is not None), problem
 
 
-def _written(value: object) -> str | None:
-    """A value as the JSON writes it, or None where no request can be made of it."""
+def _written(value: object, *, exact: bool) -> str | None:
+    """A value as the JSON writes it, or None where no request can be made of it.
+
+    Where numbers remember how they were written, those that do not were worked out by an
+    expression, or are none, as NaN is.
+    """
     if isinstance(value, _ExactFloat):
         return value.literal
-    if isinstance(value, float):
+    if isinstance(value, float) and not exact:
         raise _InexactError
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     text = value if isinstance(value, str) else json.dumps(value)
     return None if text in {"", ".", ".."} or _is_torn(text) else text
@@ -281,11 +293,11 @@ def _is_torn(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _token(paging: Cursor, document: object) -> str | None:
+def _token(paging: Cursor, document: object, *, exact: bool) -> str | None:
     found = paging.next.find(document)
     if found is None or found is False or found == "":
         return None
-    token = _written(found) if isinstance(found, int | float) else found
+    token = _written(found, exact=exact) if isinstance(found, int | float) else found
     if not isinstance(token, str) or _is_torn(token):
         raise Violated(f"unknown shape: next = {paging.next} finds neither a token nor an end")
     return token

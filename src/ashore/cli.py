@@ -76,8 +76,7 @@ def _answer(arguments: list[str]) -> int:
     except _OutputLostError:
         raise
     except Exception as error:  # noqa: BLE001 - a bug: its traceback is for the developers
-        traceback.print_exc()
-        return _explain(ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}", as_json=as_json)
+        return _explain_bug(error, as_json=as_json)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -281,6 +280,7 @@ def catalog_check(file: Path | None, catalog_file: Path | None, as_json: bool) -
     Example:
       ashore catalog check my.toml
     """
+    from ashore import display
     from ashore.catalog_file import PACKAGED, read_catalog
 
     path = file or catalog_file
@@ -295,8 +295,8 @@ def catalog_check(file: Path | None, catalog_file: Path | None, as_json: bool) -
         return _print_json(ExitStatus.COMPLETE, sources=list(read.sources), warnings=unset)
     for warning in unset:
         _say(f"warning: {warning}")
-    names = ", ".join(read.sources)
-    _show(f"{path or PACKAGED}: right; sources: {names}; default: {', '.join(read.default)}")
+    names, default = ", ".join(read.sources), ", ".join(read.default)
+    _show(display.shown(f"{path or PACKAGED}: right; sources: {names}; default: {default}"))
     return ExitStatus.COMPLETE
 
 
@@ -313,13 +313,14 @@ def catalog_show(sources: tuple[str, ...], catalog_file: Path | None, as_json: b
     """
     from ashore.catalog_file import described, read_catalog
     from ashore.command import chosen
+    from ashore.redaction import in_json
 
     read = read_catalog(catalog_file)
     selected = chosen(read, sources or list(read.sources))
     document = {source.name: described(source) for source in selected}
     if as_json:
         return _print_json(ExitStatus.COMPLETE, default=list(read.default), sources=document)
-    _print(json.dumps(document, indent=2, ensure_ascii=False))
+    _print(in_json(json.dumps(document, indent=2, ensure_ascii=False)))
     return ExitStatus.COMPLETE
 
 
@@ -409,9 +410,9 @@ def _show(what: "RenderableType") -> None:
 
 def _say(text: str) -> None:
     """Tell something on standard error."""
-    from ashore.redaction import printable
+    from ashore.redaction import on_one_line
 
-    click.echo(f"ashore: {printable(text)}", err=True)
+    click.echo(f"ashore: {on_one_line(text)}", err=True)
 
 
 def _metrics_teller() -> Callable[["Outcome"], None]:
@@ -448,6 +449,15 @@ def _explain(status: ExitStatus, text: str, *, as_json: bool) -> int:
     if as_json:
         _print_json(status, error=text)
     return int(status)
+
+
+def _explain_bug(error: Exception, *, as_json: bool) -> int:
+    """Show the developers where it happened; the text of an error may hold anything."""
+    from ashore.redaction import printable, without_any
+
+    click.echo(printable(without_any(traceback.format_exc())), err=True, nl=False)
+    text = without_any(f"a bug in ashore: {error!r}")
+    return _explain(ExitStatus.UNEXPECTED, text, as_json=as_json)
 
 
 def _usage(error: click.ClickException) -> str:

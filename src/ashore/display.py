@@ -17,7 +17,7 @@ from ashore.job import Outcome
 from ashore.ledger import Failure
 from ashore.progress import Observer
 from ashore.receipts import Receipt
-from ashore.redaction import printable
+from ashore.redaction import on_one_line
 from ashore.status import DayStatus, State
 from ashore.units import human_bytes, human_seconds
 from ashore.verify import Verdict
@@ -34,12 +34,13 @@ _COLOURS = {
 
 def console(*, stderr: bool = True) -> Console:
     """Return a console on standard error, or on standard output."""
-    return Console(stderr=stderr, soft_wrap=True, highlight=False)
+    # What is shown may hold :words: that rich takes for pictures.
+    return Console(stderr=stderr, soft_wrap=True, highlight=False, emoji=False)
 
 
 def shown(text: object) -> str:
-    """Return text as it may be shown: no control characters, no markup."""
-    return escape(printable(str(text)))
+    """Return text as it may be shown: on one line, no control characters, no markup."""
+    return escape(on_one_line(str(text)))
 
 
 class ProgressBar(Observer):
@@ -184,7 +185,7 @@ def calendar(days: Iterable[DayStatus]) -> Table:
         table.add_column(heading)
     for each in days:
         state = f"[{_COLOURS[each.state]}]{each.state.value}[/]"
-        table.add_row(str(each.day.date), each.day.source, state, shown(each.said))
+        table.add_row(str(each.day.date), shown(each.day.source), state, shown(each.said))
     return table
 
 

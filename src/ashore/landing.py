@@ -12,6 +12,8 @@ from ashore.receipts import Receipt, url_sha256
 from ashore.redaction import Redactor
 from ashore.store import Body, Description, Metadata, Store
 
+LONGEST_REASON = 300
+
 
 class Lander:
     """Lands the answers of one run in one location."""
@@ -66,7 +68,8 @@ class Lander:
             with one_at_a_time(body):
                 return examine(self._source, endpoint, body, receipt.origin.link)
         except (NotJson, ErrorAnswer, Violated) as error:
-            raise self.refused(receipt.path, str(error)) from error
+            reason = self._redactor.beginning(str(error), LONGEST_REASON)
+            raise self.refused(receipt.path, reason) from error
 
     def same_records(self, endpoint: Endpoint, path: str, fetched: bytes) -> bool:
         """Tell whether a landed page holds the same records as one fetched now."""

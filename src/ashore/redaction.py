@@ -1,5 +1,6 @@
 """Keep secrets out of everything that is written or shown."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -8,10 +9,17 @@ from ashore.catalog import Auth, Source
 from ashore.errors import Misconfigured
 
 _SHORTEST = 8
-_LONGEST_CHARACTER = len(r"\u0000")
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_LONGEST_CHARACTER = len("&amp;#x000000;")
+_NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+_UNSEEN = (  # controls, also of direction, what has no width, and halves of surrogate pairs
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 )
+_CONTROL = re.compile(f"[{_UNSEEN}]")
+_CONTROL_OR_LINE = re.compile(f"[\\t\\n{_UNSEEN}]")
+_AWS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_known = set[str]()
+"""Every secret that this process has read."""
 
 
 def secret_of(source: Source, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -31,6 +39,7 @@ def secret_of(source: Source, environment: Mapping[str, str] = os.environ) -> st
         raise Misconfigured(f"{place} has fewer than {_SHORTEST} characters; it cannot be a key")
     if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
         raise Misconfigured(f"{place} holds blanks, line ends or characters that no header carries")
+    _known.add(secret)
     return secret
 
 
@@ -44,25 +53,26 @@ def auth_headers(auth: Auth | None, secret: str | None) -> dict[str, str]:
 
 
 class Redactor:
-    """Knows a secret in all its spellings."""
+    """Knows secrets in all their spellings."""
 
-    def __init__(self, secret: str | None) -> None:
-        """Watch over a secret, or over nothing."""
-        spelling = "".join(map(_spelled, secret)) if secret else None
-        self._text = re.compile(spelling, re.IGNORECASE) if spelling else None
-        self._bytes = re.compile(spelling.encode(), re.IGNORECASE) if spelling else None
-        self._longest = _LONGEST_CHARACTER * len(secret or "")
+    def __init__(self, *secrets: str | None) -> None:
+        """Watch over secrets, or over nothing; what is too short to be one is not watched."""
+        watched = sorted({s for s in secrets if s and len(s) >= _SHORTEST}, key=len, reverse=True)
+        spelling = "|".join("".join(map(_spelled, secret)) for secret in watched)
+        self._text = re.compile(spelling) if watched else None
+        self._bytes = re.compile(spelling.encode()) if watched else None
+        self._longest = _LONGEST_CHARACTER * max(map(len, watched), default=0)
 
     def clean(self, text: str) -> str:
-        """Return the text with ``***`` in place of the secret."""
+        """Return the text with ``***`` in place of the secrets."""
         return self._text.sub("***", text) if self._text else text
 
     def leaks(self, body: bytes) -> bool:
-        """Tell whether a body holds the secret."""
+        """Tell whether a body holds a secret."""
         return bool(self._bytes and self._bytes.search(body))
 
     def beginning(self, text: str, length: int) -> str:
-        """Return so many characters of a text at most, without the secret or a part of it."""
+        """Return so many characters of a text at most, without the secrets or a part of them."""
         seen = text[: 4 * length + self._longest]
         cleaned = self.clean(seen)
         if len(seen) < len(text):
@@ -71,18 +81,51 @@ class Redactor:
         return printable(cleaned[:length])
 
 
+def without_any(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the text without any secret of this process: those it has read, and those of AWS.
+
+    For what is told of a bug: nobody knows beforehand what its text holds.
+    """
+    return Redactor(*_known, *(environment.get(name) for name in _AWS)).clean(text)
+
+
 def _spelled(character: str) -> str:
-    """A pattern for all that a character of the secret may look like: plain, in a URL, in JSON."""
-    code = f"{ord(character):02x}"
-    forms = [re.escape(character), f"%{code}", rf"\\u00{code}"]
-    if character in '"/\\':
-        forms.append(re.escape(f"\\{character}"))
+    """A pattern for all that a character of a secret may look like.
+
+    Plain, or as URLs, JSON, scripts and HTML write it, also where that was done once more. Cases
+    are told one by one: a pattern with a set of first characters is searched for quickly.
+    """
+    code = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{ord(character):02x}")
+    cases = {character.lower(), character.upper()}
+    plain = "|".join(re.escape(each) for each in sorted(cases))
+    named = f"|{_NAMED[character]}" if character in _NAMED else ""
+    forms = [
+        rf"\\\\{{0,3}}(?:u00|x){code}",
+        rf"&(?:amp;)?(?:#0{{0,4}}{ord(character)}|#[xX]0{{0,4}}{code}{named});",
+        rf"%(?:25){{0,2}}{code}",
+    ]
+    if character in "\"'/\\":
+        forms.append(rf"\\\\{{0,3}}{re.escape(character)}")
     if character == " ":
         forms.append(r"\+")
     # The longer ones first: of a backslash that JSON doubled, both belong to the secret.
-    return f"(?:{'|'.join(sorted(forms, key=len, reverse=True))})"
+    return f"(?:{'|'.join([*forms, plain])})"
 
 
 def printable(text: str) -> str:
     """Return the text with control characters escaped: an API may not steer a terminal."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(_escaped, text)
+
+
+def on_one_line(text: str) -> str:
+    """Return the text with control characters, tabs and line ends escaped: a line stays one."""
+    return _CONTROL_OR_LINE.sub(_escaped, text)
+
+
+def in_json(text: str) -> str:
+    """Return a JSON text with the control characters in its strings as JSON escapes them."""
+    return _CONTROL.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()

@@ -12,7 +12,7 @@ from ashore.catalog import Endpoint, Source
 from ashore.errors import Incomplete, LocationUnusable, Violated
 from ashore.expectations import Check, Figures
 from ashore.fetch import Exchange, Sender
-from ashore.landing import Lander
+from ashore.landing import LONGEST_REASON, Lander
 from ashore.naming import Day
 from ashore.planning import Request, SetKey, following_request
 from ashore.receipts import KEPT_HEADERS, Origin, Receipt, timestamp
@@ -22,7 +22,6 @@ from ashore.sets import Disagreement, Extent, progress
 from ashore.sets import judge as judge_set
 
 _EXCERPT = 500
-_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +171,7 @@ class Workshop:
         with one_at_a_time(answer.body):
             verdict = judge(self.source, endpoint, answer)
         if isinstance(verdict, Refused):
-            return replace(verdict, reason=self.redactor.beginning(verdict.reason, _REASON))
+            return replace(verdict, reason=self.redactor.beginning(verdict.reason, LONGEST_REASON))
         if self.redactor.leaks(answer.body):
             return Refused(Worth.VIOLATED, "the answer holds the source's key", answer.status)
         return verdict
@@ -183,7 +182,8 @@ class Workshop:
             pause = asked_pause(answer.headers.get("retry-after"), dt.datetime.now(dt.UTC))
             if pause is not None:
                 self.pause(pause)
-        text = answer.body.decode("utf-8", "replace")
+        # Without what UTF-16 puts between letters: the key would not be known there.
+        text = answer.body.replace(b"\0", b"").decode("utf-8", "replace")
         excerpt = self.redactor.beginning(text, _EXCERPT)
         return Failed(tried, refused, excerpt, pause, answer.headers.get("location"))
 

@@ -1,3 +1,4 @@
+import html
 import json
 import string
 from collections.abc import Callable
@@ -8,7 +9,15 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ashore.errors import Misconfigured
-from ashore.redaction import Redactor, auth_headers, printable, secret_of
+from ashore.redaction import (
+    Redactor,
+    auth_headers,
+    in_json,
+    on_one_line,
+    printable,
+    secret_of,
+    without_any,
+)
 from tests.unit.conftest import Declare
 
 PLAIN = '[[source.api.endpoint]]\nname = "things"\npath = "things"\n'
@@ -29,6 +38,14 @@ WRITERS: dict[str, Callable[[str], str]] = {
     "JSON": lambda s: json.dumps(s)[1:-1],
     "JSON with escaped slashes": lambda s: json.dumps(s)[1:-1].replace("/", "\\/"),
     "JSON safe for HTML": lambda s: json.dumps(s)[1:-1].replace("+", "\\u002b"),
+    "JSON in JSON": lambda s: json.dumps(json.dumps(s))[3:-3],
+    "a URL in a URL": lambda s: quote(quote(s, safe=""), safe=""),
+    "HTML": html.escape,
+    "HTML in HTML": lambda s: html.escape(html.escape(s)),
+    "HTML by numbers": lambda s: "".join(f"&#{ord(c)};" for c in s),
+    "HTML by hex numbers": lambda s: "".join(f"&#x{ord(c):04X};" for c in s),
+    "a script": lambda s: "".join(f"\\x{ord(c):02x}" for c in s),
+    "another case": str.swapcase,
 }
 
 
@@ -111,11 +128,44 @@ def test_a_secret_is_sent_in_one_of_three_forms(declare: Declare) -> None:
     assert headers(PARAM) == headers(PLAIN) == {}
 
 
+def test_several_secrets_are_watched_at_once_the_longest_first() -> None:
+    redactor = Redactor("0123456789", None, "0123456789abc", "short")
+    assert redactor.clean("0123456789abc 0123456789 short") == "*** *** short"
+
+
+def test_of_a_bug_no_secret_is_told_that_was_read_or_that_is_of_aws(declare: Declare) -> None:
+    secret_of(declare(BEARER), {"KEY": "read-before"})
+    environment = {"AWS_SECRET_ACCESS_KEY": "wJalr/XUtn", "AWS_SESSION_TOKEN": "FwoGZXIv"}
+    told = without_any("read-before wJalr%2FXUtn FwoGZXIv harmless", environment)
+    assert told == "*** *** *** harmless"
+
+
+@given(st.text(alphabet=st.characters(codec=None)), st.integers(1, 100))
+def test_the_beginning_of_a_text_never_holds_a_part_of_the_secret(text: str, length: int) -> None:
+    secret = "0123456789abcdef"
+    begun = Redactor(secret).beginning(f"{text}{secret}{text}", length)
+    assert "01234567" not in begun
+
+
+@given(st.text())
+def test_a_line_stays_one(text: str) -> None:
+    assert len(on_one_line(text).splitlines()) <= 1
+
+
+@given(st.text(st.characters(codec=None)))
+def test_a_json_text_says_the_same_without_controls(text: str) -> None:
+    written = in_json(json.dumps({"a": text}, ensure_ascii=False, indent=2))
+    assert json.loads(written) == {"a": text}
+    assert printable(written) == written
+
+
 @given(st.text())
 def test_nothing_that_steers_a_terminal_is_printable(text: str) -> None:
     shown = printable(text)
     assert not any(ord(c) < 0x20 and c not in "\t\n" for c in shown)
-    assert not any(0x7F <= ord(c) <= 0x9F or c in "\u2028\u2029\u202e\u2066" for c in shown)
+    assert not any(
+        0x7F <= ord(c) <= 0x9F or c in "\u2028\u2029\u202e\u2066\u200f\ufeff" for c in shown
+    )
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "Zs"])))
