@@ -19,6 +19,7 @@ from ashore import units
 from ashore.errors import Violated, nearest
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_LONGEST_REASON = 20_000
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
@@ -38,7 +39,8 @@ class Expression:
         try:
             return self.compiled.search(document)
         except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
-            reason = str(error).splitlines()[0][:200]
+            # Long enough for a secret in it to be seen as a whole; whoever tells it, cuts it.
+            reason = " ".join(str(error)[:_LONGEST_REASON].splitlines())
             raise Violated(f"the expression {self.text} cannot be applied: {reason}") from error
 
     def __str__(self) -> str:

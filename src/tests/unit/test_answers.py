@@ -309,11 +309,20 @@ def test_a_number_is_asked_for_as_the_json_writes_it(declare: Declare, written: 
     assert page.values == {"thing": (written,)}
 
 
-@pytest.mark.parametrize("value", [True, False, [], {}, [1], "", ".", "..", "\ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    "value", [True, False, [], {}, [1], "", ".", "..", "\ud800", math.nan, -math.inf], ids=ascii
+)
 def test_a_value_that_no_request_can_carry_is_named(declare: Declare, value: object) -> None:
     page = page_of(declare(PARENT), {"r": [{"id": value}, {"id": "x"}]})
     assert page.values == {"thing": ("x",)}
     assert "1 values" in page.unfit["thing"]
+
+
+def test_a_value_may_be_worked_out_by_an_expression(declare: Declare) -> None:
+    source = declare(PARENT.replace("r[].id", "r[].to_number(id)"))
+    assert page_of(source, {"r": [{"id": "1.5"}, {"id": "2"}]}).values == {"thing": ("1.5", "2")}
+    source = declare(PARENT.replace("r[].id", "[avg(r[].id)]"))
+    assert page_of(source, {"r": [{"id": 1}, {"id": 2.0}]}).values == {"thing": ("1.5",)}
 
 
 def test_a_null_among_the_values_is_named_where_the_expression_keeps_it(declare: Declare) -> None:
@@ -406,6 +415,15 @@ def test_an_expression_that_the_types_do_not_allow_is_violated(declare: Declare)
     source = declare(PLAIN + 'records = "keys(r)"')
     with pytest.raises(Violated, match=r"keys\(r\)"):
         page_of(source, {"r": 5})
+
+
+def test_what_an_expression_cannot_be_applied_to_is_told_far_enough_to_be_cleaned(
+    declare: Declare,
+) -> None:
+    source = declare(PLAIN + 'records = "keys(r)"')
+    with pytest.raises(Violated, match=r"x{5000}") as violated:
+        page_of(source, {"r": "x" * 5000 + "\n"})
+    assert len(str(violated.value).splitlines()) == 1
 
 
 def test_a_number_without_an_end_under_an_expression_is_violated(declare: Declare) -> None:
