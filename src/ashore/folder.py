@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shlex
 import threading
 import time
@@ -21,6 +22,7 @@ from ashore.store import Body, Description, Entry, Metadata
 
 _PIECE = 2**20
 _STALE = 86_400.0  # seconds after which a temporary file belongs to a run that was killed
+_TEMPORARY = re.compile(r"probe-[0-9a-f]{32}|[0-9a-f]{32}-[0-9]+")
 _ROOM = "make room, of bytes or of inodes"
 _MENDS = {
     errno.ENOSPC: _ROOM,
@@ -57,14 +59,14 @@ class Folder:
         """Make the folder, look whether it folds case, and clear what killed runs left behind."""
         with self._usable(self._own):
             temporary = Path(self._temporary)
-            temporary.mkdir(parents=True, exist_ok=True)
+            self._make_folder(self._temporary)
             probe = temporary / f"probe-{uuid.uuid4().hex}"
             probe.touch()
             self.folds_case = probe.with_name(probe.name.upper()).exists()
             probe.unlink()
-            for left in temporary.iterdir():
+            for left in filter(_is_temporary, temporary.iterdir()):
                 with contextlib.suppress(FileNotFoundError):
-                    if time.time() - left.stat().st_mtime > _STALE:
+                    if time.time() - left.lstat().st_mtime > _STALE:
                         left.unlink()
 
     def create(self, path: str, body: Body, metadata: Metadata | None = None) -> bool:
@@ -117,8 +119,10 @@ class Folder:
         top = self._root / prefix
         with self._usable(top):
             above = len(f"{self._root}/")
-            for folder, _, names in os.walk(top, onerror=_raise_unless_missing):
-                for name in names:
+            for folder, below, names in os.walk(top, onerror=_raise_unless_missing):
+                # A link to a folder is not followed, so it is something by itself.
+                links = [name for name in below if os.path.islink(f"{folder}/{name}")]
+                for name in (*names, *links):
                     file = f"{folder.rstrip('/')}/{name}"
                     yield Entry(file[above:], os.lstat(file).st_size)
 
@@ -192,19 +196,37 @@ class Folder:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         self._make_folder(str(self._own))
-        with (self._own / "lock").open("ab") as lock:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+        lock = os.open(self._own / "lock", flags, 0o666)
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._known:
+            self._refuse_links(folder)
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._known.add(folder)
+
+    def _refuse_links(self, folder: str) -> None:
+        """Let no link within the location lead out of it; the location itself may be behind one."""
+        there = os.path.realpath(self._root) + folder.removeprefix(str(self._root))
+        if os.path.realpath(folder) == there:
+            return
+        places = (Path(folder), *Path(folder).parents)
+        links = [p for p in places if self._root in p.parents and p.is_symlink()]
+        raise LocationUnusable(
+            f"{links[0] if links else folder} is a link, and ashore follows none within a "
+            "location; put the folder itself there, or land in another location"
+        )
 
     def _journal(self, path: str) -> "_Journal":
         day = "/".join(path.split("/")[1:3])
         with self._lock:
             if day not in self._journals:
+                self._refuse_links(str(self._own / "metadata" / day))
                 self._journals[day] = _Journal(self._own / "metadata" / day)
             return self._journals[day]
 
@@ -289,6 +311,11 @@ class _Journal:
             self._found.put(f"{journal}\n{path}", kept)
         except (ValueError, KeyError, TypeError, AttributeError):
             return  # a line that a machine did not finish: its file, if any, has no metadata
+
+
+def _is_temporary(file: Path) -> bool:
+    """Tell whether a file's name is one that ashore gives; what others keep there stays."""
+    return _TEMPORARY.fullmatch(file.name) is not None
 
 
 def _link(aside: str, final: str) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ashore.errors import Violated
 from ashore.naming import Day, date_of, source_of
+from ashore.redaction import in_json
 from ashore.store import Store
 
 FORMAT = 1
@@ -97,7 +98,7 @@ class Started(_Read):
 
 def encode(document: Mapping[str, Any]) -> bytes:
     """Return a document as it is written: UTF-8, keys sorted, indented, one line end at its end."""
-    text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False)
+    text = in_json(json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False))
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 

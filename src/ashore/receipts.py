@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ashore.errors import LocationUnusable
+from ashore.redaction import in_json
 from ashore.spool import Spool
 from ashore.store import Body, Metadata
 from ashore.units import whole_number
@@ -186,7 +187,7 @@ class ReceiptBook:
 
     def _lines(self) -> Iterator[str]:
         for _path, line in self._spool.items():  # noqa: PERF102 - not a dict
-            yield json.dumps(line, sort_keys=True, ensure_ascii=False)
+            yield in_json(json.dumps(line, sort_keys=True, ensure_ascii=False))
 
     def _sums(self) -> Iterator[str]:
         """Lines as ``sha256sum -c`` of GNU coreutils reads them, at the location's root."""

@@ -171,17 +171,70 @@ def test_lines_that_a_killed_run_left_spoil_nothing(
     assert there.metadata == {"sha256": BODY.sha256}
 
 
+LINKS = ["raw", "manifests", ".ashore", ".ashore/temporary", ".ashore/metadata", DAY.rstrip("/")]
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_no_link_within_a_location_is_followed(root: Path, tmp_path: Path, link: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / f"{'a' * 32}-0").write_bytes(b"mine")
+    os.utime(outside / f"{'a' * 32}-0", (0, 0))
+    (root / link).parent.mkdir(parents=True)
+    (root / link).symlink_to(outside)
+    folder = Folder(root)
+    with pytest.raises(LocationUnusable, match=f"{link} is a link"):
+        _prepare_and_create(folder)
+    assert [file.name for file in outside.iterdir()] == [f"{'a' * 32}-0"]
+
+
+def _prepare_and_create(folder: Folder) -> None:
+    folder.prepare()
+    folder.create("manifests/x.json", BODY)
+    folder.create(PATH, BODY, {"sha256": BODY.sha256})
+
+
+def test_a_location_may_be_behind_a_link(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    root.symlink_to(tmp_path / "there")
+    _prepare_and_create(Folder(root))
+    assert (tmp_path / "there" / PATH).read_bytes() == BODY.content
+
+
+def test_a_link_to_a_folder_is_listed_and_not_followed(folder: Folder, root: Path) -> None:
+    (root / DAY).mkdir(parents=True)
+    (root / DAY / "elsewhere").symlink_to(root)
+    assert [entry.path for entry in folder.list(DAY)] == [f"{DAY}elsewhere"]
+
+
+def test_a_link_in_place_of_an_object_is_never_written_through(
+    folder: Folder, root: Path, tmp_path: Path
+) -> None:
+    (root / PATH).parent.mkdir(parents=True)
+    (root / PATH).symlink_to(tmp_path / "outside")
+    assert not folder.create(PATH, BODY, {"sha256": BODY.sha256})
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_link_in_place_of_the_lock_is_refused(folder: Folder, root: Path, tmp_path: Path) -> None:
+    (root / ".ashore" / "lock").symlink_to(tmp_path / "outside")
+    with pytest.raises(LocationUnusable):
+        folder.replace("state/source=s/budget.json", b"{}", None)
+    assert not (tmp_path / "outside").exists()
+
+
 def test_leftovers_of_killed_runs_are_invisible_and_cleared_when_stale(
     folder: Folder, root: Path
 ) -> None:
     temporary = root / ".ashore" / "temporary"
-    for name in ("fresh", "stale"):
+    fresh, stale, others = f"{'a' * 32}-7", f"{'b' * 32}-0", "of-somebody-else"
+    for name in (fresh, stale, others):
         (temporary / name).write_bytes(b"half")
-    os.utime(temporary / "stale", (0, 0))
+        os.utime(temporary / name, (0, 0) if name != fresh else None)
     assert list(folder.list("raw/")) == []
     assert folder.read(PATH) is None
     Folder(root).prepare()
-    assert [file.name for file in temporary.iterdir()] == ["fresh"]
+    assert {file.name for file in temporary.iterdir()} == {fresh, others}
 
 
 def test_nothing_temporary_is_left_behind(folder: Folder, root: Path) -> None:
