@@ -1,6 +1,26 @@
 """The fault matrix: every fault that can be made here, played on the real program."""
 
 # Each of these enters its rows in the matrix.
-from tests.chaos import kills, rot, security, source, source_bodies, store, together
+from tests.chaos import (
+    kills,
+    rot,
+    security,
+    source,
+    source_bodies,
+    source_days,
+    source_sets,
+    store,
+    together,
+)
 
-__all__ = ["kills", "rot", "security", "source", "source_bodies", "store", "together"]
+__all__ = [
+    "kills",
+    "rot",
+    "security",
+    "source",
+    "source_bodies",
+    "source_days",
+    "source_sets",
+    "store",
+    "together",
+]
