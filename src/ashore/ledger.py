@@ -131,7 +131,7 @@ class Ledger:
 
     def close(self) -> None:
         """Judge the endpoints at the end of a run in which nothing is missing that may not be."""
-        for endpoint in self._source.endpoints:
+        for endpoint in filter(self._is_counted, self._source.endpoints):
             for check in self.checks(endpoint):
                 if not check.holds:
                     self.violate(check.problem(endpoint.name))
@@ -154,6 +154,12 @@ class Ledger:
             for check in self.checks(endpoint)
             if check.accepted and not check.met
         )
+
+    def _is_counted(self, endpoint: Endpoint) -> bool:
+        """Tell whether the records are those of the day: no set that they are of was refused."""
+        parent = endpoint.for_each.endpoint if endpoint.for_each else None
+        whole = parent is None or self._is_counted(self._source.endpoint(parent))
+        return whole and not self.accounts[endpoint.name].violated
 
     def _may_miss(self, endpoint: Endpoint) -> bool:
         account = self.accounts[endpoint.name]

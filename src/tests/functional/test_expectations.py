@@ -36,6 +36,17 @@ def test_an_expectation_that_one_set_does_not_meet_keeps_it_from_landing(
     assert f"--accept items.{check}" in ran.err
 
 
+def test_what_was_not_counted_to_the_end_is_not_held_against_what_is_expected(
+    shop: Shop, api: ScriptedApi
+) -> None:
+    tree(api, ["a", "b"])
+    listing = TREE.replace('path = "items"\n', 'path = "items"\nexpect = { min_records = 3 }\n')
+    declared(shop, "min_records = 3", listing)
+    assert shop.extract().status == 4
+    (violation,) = shop.attempt()["violations"]
+    assert "items.min_records is not met: 2 records, at least 3 expected" in violation
+
+
 @pytest.mark.parametrize("check", list(UNMET))
 def test_an_accepted_expectation_completes_the_day_and_is_recorded(
     shop: Shop, api: ScriptedApi, check: str
