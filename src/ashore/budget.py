@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -52,6 +52,18 @@ class BudgetBook:
                 f"are needed; wait until {self._next_free(state)}, or declare a larger budget"
             )
 
+    def try_out(self) -> None:
+        """Write the book as it is.
+
+        Raises:
+            LocationUnusable: when it cannot be kept here.
+        """
+        try:
+            state, version = self._read()
+        except Violated as violated:
+            raise LocationUnusable(str(violated)) from violated
+        self._store.replace(self._path, self._written(state.used), version)
+
     def take(self) -> None:
         """Count one request.
 
@@ -89,7 +101,11 @@ class BudgetBook:
         step = now - now % self._step
         used = dict(state.used)
         used[step] = used.get(step, 0) + 1
-        return json.dumps({"format": 1, "used": sorted(used.items())}).encode() + b"\n"
+        return self._written(used.items())
+
+    @staticmethod
+    def _written(used: Iterable[tuple[int, int]]) -> bytes:
+        return json.dumps({"format": 1, "used": sorted(used)}).encode() + b"\n"
 
     def _next_free(self, state: _State) -> str:
         begin = min((begin for begin, _ in state.used), default=int(self._clock()))

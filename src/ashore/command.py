@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ashore import dates, expectations
 from ashore.advice import what_is_safe, what_to_do
+from ashore.budget import BudgetBook
 from ashore.catalog import Catalog, Source
 from ashore.closing import head
 from ashore.errors import AshoreError, ExitStatus, Misconfigured, Violated, nearest
@@ -193,7 +194,11 @@ def try_out(todo: Sequence[Job]) -> list[str]:
     tried = []
     for job in todo:
         job.store.prepare()
-        next(iter(job.store.list(job.day.manifests)), None)
+        for folder in (job.day.raw, job.day.manifests):
+            next(iter(job.store.list(folder)), None)
+        job.store.read(job.day.manifest)
+        if job.source.budget:
+            BudgetBook(job.store, job.source.name, job.source.budget).try_out()
         now = dt.datetime.now(dt.UTC)
         run_id = new_run_id(now)
         begin(job.store, job.day, run_id, head(job, run_id, now) | {"check": True})

@@ -56,6 +56,8 @@ def begin(store: Store, day: Day, run_id: str, content: Mapping[str, Any]) -> No
     Raises:
         LocationUnusable: when the location cannot be written, or replaces what is there.
     """
+    # Whether bodies may be read shows by one that is not there: sooner than by a run to resume.
+    store.describe(f"{day.raw}.nothing")
     path, body = f"{day.run(run_id)}started.json", Body.of(encode(content))
     if not store.create(path, body) and store.read(path) != body.content:
         raise LocationUnusable(f"{store.root}/{path}: somebody else's run has this id")

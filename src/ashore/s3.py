@@ -8,8 +8,9 @@ import random
 import shlex
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -36,6 +37,8 @@ from ashore.store import Body, Description, Entry, Metadata
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+Answer = TypeVar("Answer")
+
 _PIECE = 2**20
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _TAKEN = {"412", "PreconditionFailed"}
@@ -43,16 +46,26 @@ _RACE = {"409", "ConditionalRequestConflict"}
 _DAMAGED = {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
 _PUTS = 20
 _READS = 4
+_WAITS = (0.2, 1.0, 3.0, 8.0)
+"""Seconds before a call is tried again where S3, or the way to it, is in trouble."""
 _LONGEST_PAUSE = 0.5
+_TROUBLES = {"RequestTimeout", "RequestTimeoutException", "SlowDown", "RequestLimitExceeded"}
+_TROUBLED = {429, 500, 502, 503, 504}
+_NO_ANSWER = (HTTPClientError, BotoConnectionError)
 _BROKEN_OFF = (IncompleteReadError, ResponseStreamingError, ReadTimeoutError)
 """A body that began to come: boto3 tries again only what comes before it."""
-_ACCESS = "access is denied; allow s3:PutObject, s3:GetObject and s3:ListBucket here"
+_DENIED = {"AccessDenied", "AllAccessDisabled", "403"}
+# Without the permission to list, S3 does not even tell that an object is not there.
+_ALLOW_READ = "allow s3:GetObject here, and s3:ListBucket for the bucket"
+_ALLOW = {
+    "PutObject": "allow s3:PutObject here",
+    "ListObjectsV2": "allow s3:ListBucket for the bucket",
+    "GetObject": _ALLOW_READ,
+    "HeadObject": _ALLOW_READ,
+}
 _CREDENTIALS = "the credentials have expired or are damaged; renew them and run again"
-_LATER = "S3 is in trouble, or asks for fewer requests; run again later"
 _MENDS = {
     "NoSuchBucket": "the bucket does not exist; create it, or mend the location",
-    "AccessDenied": _ACCESS,
-    "403": _ACCESS,
     "400": _CREDENTIALS,
     "ExpiredToken": "the credentials have expired; renew them and run again",
     "InvalidToken": _CREDENTIALS,
@@ -63,12 +76,6 @@ _MENDS = {
     "PermanentRedirect": "the bucket is in another region; look at AWS_REGION and the AWS profile",
     "KeyTooLongError": "the name is too long for S3; land below a shorter prefix",
     "NotImplemented": "the store lacks something that ashore needs: conditional writes, probably",
-    "SlowDown": _LATER,
-    "ServiceUnavailable": _LATER,
-    "InternalError": _LATER,
-    "RequestTimeout": _LATER,
-    "500": _LATER,
-    "503": _LATER,
     **dict.fromkeys(_DAMAGED, "the bytes are damaged on the way; look at what lies between"),
 }
 
@@ -88,7 +95,7 @@ class S3:
         self._prefix = f"{prefix}/" if prefix else ""
         config = Config(
             max_pool_connections=max(connections, 10),
-            retries={"mode": "standard", "total_max_attempts": 5},
+            retries={"total_max_attempts": 1},  # they are ours: boto3's are over in half a second
             connect_timeout=10,
             read_timeout=30,
         )
@@ -141,16 +148,15 @@ class S3:
         """Return what HEAD says; where the store keeps no SHA-256, the object is read for it."""
         with self._usable(path):
             try:
-                head = self._client.head_object(
-                    Bucket=self._bucket, Key=self._key(path), ChecksumMode="ENABLED"
-                )
+                head = self._head(path)
             except ClientError as error:
                 if _code(error) in _MISSING:
                     return None
                 raise
+            size, notes = head["ContentLength"], _metadata(head["Metadata"])
         kept = head.get("ChecksumSHA256")
         sha256 = base64.b64decode(kept).hex() if kept and "-" not in kept else self._hash(path)
-        return Description(head["ContentLength"], sha256, _metadata(head["Metadata"]))
+        return Description(size, sha256, notes)
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Yield every object below a prefix."""
@@ -205,7 +211,7 @@ class S3:
         with self._usable(path):
             for number in range(1, _PUTS + 1):
                 try:
-                    self._put_once(path, body, **more)
+                    _patiently(partial(self._put_once, path, body, **more))
                 except ClientError as error:
                     code = _code(error)
                     if code in _TAKEN or (code in _MISSING and "IfMatch" in more):
@@ -220,32 +226,41 @@ class S3:
     def _put_once(self, path: str, body: Body, **more: Any) -> None:  # noqa: ANN401 - boto3's own
         checksum = base64.b64encode(bytes.fromhex(body.sha256)).decode()
         with _opened(body) as content:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=self._key(path),
-                Body=content,
-                ChecksumSHA256=checksum,
-                **more,
+            _require_tag(
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=self._key(path),
+                    Body=content,
+                    ChecksumSHA256=checksum,
+                    **more,
+                )
             )
 
     def _carries(self, path: str, mark: Mapping[str, str]) -> bool:
         """Tell whether a write that was refused met itself: it was repeated, its answer lost."""
         with self._usable(path):
             try:
-                head = self._client.head_object(Bucket=self._bucket, Key=self._key(path))
+                head = self._head(path)
             except ClientError as error:
                 if _code(error) in _MISSING:
                     return False
                 raise
-        return head["Metadata"] == mark
+        return bool(head["Metadata"] == mark)
 
     def _get(self, path: str, **more: Any) -> Any:  # noqa: ANN401 - boto3's own
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=self._key(path), **more)
+            get = partial(self._client.get_object, Bucket=self._bucket, Key=self._key(path))
+            answer = _patiently(partial(get, **more))
         except ClientError as error:
             if _code(error) in _MISSING:
                 return None
             raise
+        _require_tag(answer)
+        return answer
+
+    def _head(self, path: str) -> Any:  # noqa: ANN401 - boto3's own
+        head = partial(self._client.head_object, Bucket=self._bucket, Key=self._key(path))
+        return _patiently(partial(head, ChecksumMode="ENABLED"))
 
     def _hash(self, path: str) -> str:
         digest = hashlib.sha256()
@@ -254,12 +269,15 @@ class S3:
         return digest.hexdigest()
 
     def _pages(self, prefix: str, delimiter: str = "") -> Iterator[Any]:
-        paginator = self._client.get_paginator("list_objects_v2")
-        pages = paginator.paginate(
-            Bucket=self._bucket, Prefix=self._key(prefix), Delimiter=delimiter
-        )
+        ask = partial(self._client.list_objects_v2, Bucket=self._bucket, Delimiter=delimiter)
+        more: dict[str, Any] = {"Prefix": self._key(prefix)}
         with self._usable(prefix):
-            yield from pages
+            while True:
+                page = _patiently(partial(ask, **more))
+                yield page
+                if not page["IsTruncated"]:
+                    return
+                more["ContinuationToken"] = page["NextContinuationToken"]
 
     def _key(self, path: str) -> str:
         return f"{self._prefix}{path}"
@@ -277,9 +295,31 @@ class S3:
             ) from error
         except ParamValidationError as error:
             raise Misconfigured(f"{place} is no location in S3: {_first_line(error)}") from error
-        except (BotoCoreError, HTTPClientError, BotoConnectionError) as error:
+        except (KeyError, RecursionError) as error:
+            # Something is left out that S3 never leaves out, or boto3 was sent in a circle.
+            mend = "look at the network and at AWS_ENDPOINT_URL"
+            raise LocationUnusable(f"{place}: what answers there is no S3; {mend}") from error
+        except (*_NO_ANSWER, BotoCoreError) as error:
             mend = "look at the network and at AWS_ENDPOINT_URL, or run again later"
             raise LocationUnusable(f"{place}: {_first_line(error)}; {mend}") from error
+
+
+def _require_tag(answer: Mapping[str, Any]) -> None:
+    """Look at what S3 never leaves out; who else answers with 200 has done nothing of all that."""
+    if "ETag" not in answer:
+        raise KeyError("ETag")
+
+
+def _patiently(call: Callable[[], Answer]) -> Answer:
+    """Ask S3, and ask again where it, or the way to it, is in trouble: for about ten seconds."""
+    for wait in _WAITS:
+        try:
+            return call()
+        except (*_NO_ANSWER, ClientError) as error:
+            if isinstance(error, ClientError) and not _is_trouble(error):
+                raise
+        time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 - to spread those who wait
+    return call()
 
 
 @contextlib.contextmanager
@@ -295,11 +335,23 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def _is_trouble(error: ClientError) -> bool:
+    """Tell whether S3 said that it may go better later."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status in _TROUBLED or _code(error) in _TROUBLES
+
+
 def _mend(error: ClientError) -> str:
+    """What the operator can do about it."""
     code = _code(error)
-    if code.startswith("KMS."):
+    said = error.response.get("Error", {}).get("Message") or "no reason is given"
+    if code.startswith("KMS.") or "kms:" in said:
         return "the bucket's encryption key cannot be used; look at it and at who may use it"
-    return _MENDS.get(code, str(error))
+    if code in _DENIED:
+        return f"access is denied; {_ALLOW.get(error.operation_name, 'look at the policies')}"
+    if code not in _MENDS and _is_trouble(error):
+        return "S3 is in trouble, or asks for fewer requests; run again later"
+    return _MENDS.get(code, f"S3 refuses: {said}")
 
 
 def _first_line(error: Exception) -> str:

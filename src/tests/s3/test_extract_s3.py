@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local_s3 import S3Server
+from tests.chaos.proxy import Proxy, ignore_conditions
 from tests.support.api import Call, Reply, ScriptedApi, json_reply
 from tests.support.process import ashore, start
 from tests.support.shop import ITEMS, TREE, Shop, tree
@@ -286,55 +281,11 @@ def test_a_store_that_ignores_conditions_is_found_at_the_start(
     shop: Shop, api: ScriptedApi, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.declare()
-    with careless(s3.endpoint) as endpoint:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with Proxy(s3.endpoint) as proxy:
+        proxy.fault(ignore_conditions, "PUT")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
         for options in ([], ["--check"]):
             ran = shop.extract(*options)
             assert (ran.status, api.calls) == (5, [])
             assert "If-None-Match" in ran.err
-
-
-@contextmanager
-def careless(endpoint: str) -> Iterator[str]:
-    """A proxy that makes a store look as if it had replaced what it refused to replace.
-
-    The condition cannot be taken out on the way: it is signed.
-    """
-
-    class Proxy(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(length) if length else None
-            headers = dict(self.headers.items())
-            asked = urllib.request.Request(endpoint + self.path, body, headers, method=self.command)
-            try:
-                answer = urllib.request.urlopen(asked, timeout=10)
-            except urllib.error.HTTPError as error:
-                answer = error
-            with answer:
-                refused = answer.status == 412
-                body = b"" if refused else answer.read()
-                self.send_response_only(200 if refused else answer.status)
-                for name, value in answer.headers.items():
-                    if name.lower() not in ("transfer-encoding", "content-length", "connection"):
-                        self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        do_PUT = do_HEAD = do_GET
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()

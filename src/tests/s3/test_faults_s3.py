@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +13,7 @@ from ashore.store import Body
 from local_s3 import S3Server
 from tests.chaos.proxy import (
     FOR_EVER,
+    Answered,
     Asked,
     Play,
     Proxy,
@@ -175,6 +176,82 @@ def test_what_lasts_tells_that_s3_is_in_trouble(store: S3, proxy: Proxy, play: P
     with pytest.raises(LocationUnusable, match="run again later"):
         store.create(PATH, Body.of(b"[1]"))
     assert len(proxy.played) < 10
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited between one try and the next, in a test that does not wait."""
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    return waited
+
+
+TROUBLES = [
+    refuse(500, "InternalError"),
+    refuse(502, ""),
+    refuse(503, "SlowDown"),
+    refuse(400, "RequestTimeout"),
+    refuse(429, "TooManyRequests"),
+    cut,
+]
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD", "list"])
+@pytest.mark.parametrize("play", TROUBLES, ids=["500", "502", "slow", "time-out", "429", "cut"])
+def test_trouble_is_waited_for(
+    store: S3, proxy: Proxy, waits: list[float], method: str, play: Play
+) -> None:
+    store.create(PATH, Body.of(b"[1]"))
+    proxy.fault(play, "GET" if method == "list" else method, times=4)
+    if play is TROUBLES[3] and method == "HEAD":
+        pytest.skip("an answer to HEAD has no body that names this one")
+    calls: dict[str, Callable[[], object]] = {
+        "PUT": lambda: store.create(f"{PATH}.json", Body.of(b"[2]")),
+        "GET": lambda: store.read(PATH),
+        "HEAD": lambda: store.describe(PATH),
+        "list": lambda: list(store.list("raw/")),
+    }
+    assert calls[method]()
+    assert len(proxy.played) == 4
+    assert 6 < sum(waits) < 12.5
+    assert waits == sorted(waits)
+
+
+def test_trouble_that_lasts_is_given_up_after_five_calls(
+    store: S3, proxy: Proxy, waits: list[float]
+) -> None:
+    proxy.fault(refuse(503, "SlowDown"))
+    with pytest.raises(LocationUnusable, match="run again later"):
+        store.read(PATH)
+    assert (len(proxy.played), len(waits)) == (5, 4)
+
+
+def nothing(_proxy: Proxy, _asked: Asked) -> Answered:
+    """Answer with 200 and no more, as something would that is no S3."""
+    return Answered(200, {"Content-Type": "text/plain"}, b"")
+
+
+def astray(_proxy: Proxy, asked: Asked) -> Answered:
+    """Send whoever asks to where they asked."""
+    return Answered(307, {"Location": asked.target}, b"")
+
+
+@pytest.mark.parametrize("play", [nothing, astray])
+@pytest.mark.parametrize("method", ["create", "read", "stream", "describe", "list", "folders"])
+def test_what_is_no_s3_is_not_taken_for_one(
+    store: S3, proxy: Proxy, play: Play, method: str
+) -> None:
+    proxy.fault(play)
+    more = [Body.of(b"[1]")] if method == "create" else []
+    with pytest.raises(LocationUnusable, match=r"no S3|refuses"):
+        list(getattr(store, method)(PATH, *more) or ())
+
+
+def test_a_bucket_whose_key_may_not_be_used_says_so(store: S3, proxy: Proxy) -> None:
+    text = b"<Error><Code>AccessDenied</Code><Message>not authorized: kms:Decrypt</Message></Error>"
+    proxy.fault(lambda _proxy, _asked: Answered(403, {}, text))
+    with pytest.raises(LocationUnusable, match="encryption key"):
+        store.read(PATH)
 
 
 @pytest.mark.parametrize(("status", "mend"), [(400, "expired"), (403, "allow s3:")])
