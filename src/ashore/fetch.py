@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from ashore.redaction import auth_headers
 _KEPT = ("etag", "last-modified", "content-type", "date", "retry-after", "location")
 _PIECE = 65_536
 _LATE = "the answer took longer than it may"
+_TLS = re.compile(r"\[SSL: \w+\] (.+?)\.? \(_ssl\.c")  # what OpenSSL says, without its place
 
 
 class _TooLargeError(Exception):
@@ -188,7 +190,8 @@ def _told(error: BaseException) -> str:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return "no connection within timeout.connect"
     if isinstance(error, requests.exceptions.SSLError):
-        return "the TLS connection failed"
+        why = _TLS.search(str(error))
+        return f"the TLS connection failed{f': {why[1]}' if why else ''}"
     if isinstance(error, BrokenBody):
         return str(error)
     names = f"{type(error).__name__} {error}"

@@ -42,6 +42,13 @@ def test_of_many_failures_the_reason_tells_the_first(shop: Shop, api: ScriptedAp
     assert shop.attempt()["reason"] == "item: 2 of 3 failed for good, the first: HTTP 404"
 
 
+def test_what_keeps_tls_from_being_spoken_is_told(shop: Shop, api: ScriptedApi) -> None:
+    shop.declare()
+    shop.catalog.write_text(shop.catalog.read_text().replace("http://", "https://"))
+    assert (shop.extract().status, api.calls) == (3, [])
+    assert "the TLS connection failed: wrong version number" in shop.attempt()["reason"]
+
+
 @pytest.mark.parametrize(
     ("reply", "told"),
     [

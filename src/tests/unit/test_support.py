@@ -29,6 +29,7 @@ from tests.support.api import (
     redirect_reply,
 )
 from tests.support.catalogs import write_catalog
+from tests.support.certificates import NoOpensslError, identity
 
 
 @pytest.fixture
@@ -75,6 +76,37 @@ def test_a_connection_is_kept(api: ScriptedApi, session: requests.Session) -> No
     api.answer(lambda call: json_reply(call.number))
     assert [session.get(f"{api.url}/n").json() for _ in range(20)] == list(range(1, 21))
     assert api.connections == 1
+
+
+def test_a_port_may_refuse_and_listen_again(api: ScriptedApi, session: requests.Session) -> None:
+    api.on("/n", json_reply(1))
+    assert session.get(f"{api.url}/n").json() == 1
+    with api.refusing(), pytest.raises(requests.ConnectionError, match="refused"):
+        session.get(f"{api.url}/n")
+    assert session.get(f"{api.url}/n").json() == 1
+    assert (len(api.calls), api.connections) == (2, 2)
+
+
+def test_an_answer_may_never_end(api: ScriptedApi, session: requests.Session) -> None:
+    api.on("/n", Reply(body=b"[", content_length=10**9, forever=b"1,"))
+    with session.get(f"{api.url}/n", stream=True, timeout=5) as answer:
+        assert answer.raw.read(100_001) == b"[" + b"1," * 50_000
+
+
+def test_a_server_speaks_tls_and_plain_http_at_one_port(
+    session: requests.Session, tmp_path: Path
+) -> None:
+    try:
+        made = identity(tmp_path)
+    except NoOpensslError as error:
+        pytest.skip(str(error))
+    with ScriptedApi(tls=made.context) as api:
+        api.on("/n", json_reply(1))
+        assert session.get(f"{api.url}/n", verify=str(made.certificate)).json() == 1
+        assert session.get(f"http://127.0.0.1:{api.port}/n").json() == 1
+        with pytest.raises(requests.exceptions.SSLError, match="self-signed"):
+            session.get(f"{api.url}/other")
+    assert len(api.calls) == 2
 
 
 def test_many_threads_are_counted_right(api: ScriptedApi) -> None:
