@@ -141,12 +141,15 @@ def extract(
     if more["check"]:
         return _tell(command.try_out(todo), as_json=more["as_json"])
     control, tell_metrics = Control(), _metrics_teller()
-    with display.observing(more["log_level"]) as observer, stopped_by_signals(control):
-        outcomes = command.carry_out(todo, observer, control, tell_metrics)
-    status = gravest([outcome.status for outcome in outcomes])
-    if control.signal is not None and len(outcomes) < len(todo):
-        status = gravest([status, control.signal])
-    _show_outcomes(outcomes, status, len(todo) - len(outcomes), as_json=more["as_json"])
+    with stopped_by_signals(control):
+        with display.observing(more["log_level"]) as observer:
+            outcomes = command.carry_out(todo, observer, control, tell_metrics)
+        status = gravest([outcome.status for outcome in outcomes])
+        not_begun = len(todo) - len(outcomes)
+        if control.signal is not None and not_begun:
+            status = gravest([status, control.signal])
+        # A signal that comes as late as this must not deny a manifest that stands.
+        _show_outcomes(outcomes, status, not_begun, as_json=more["as_json"])
     return status
 
 

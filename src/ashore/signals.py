@@ -34,6 +34,24 @@ class Control:
 
 
 @contextlib.contextmanager
+def hear_while_loading() -> Iterator[None]:
+    """Let both signals end the process at once, and in silence: nothing has been begun.
+
+    SIGTERM goes on to do so wherever nothing else handles it, so that there is no gap.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        os._exit(_STATUS[signal.Signals(number)])
+
+    before = signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
 def ended_by_sigterm() -> Iterator[None]:
     """Let SIGTERM end a command as SIGINT does; process 1 of a container has no such default.
 

@@ -11,12 +11,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from ashore import display
+from ashore.job import Outcome
 from tests.support.api import Reply, ScriptedApi, html_reply, json_reply
 from tests.support.process import ashore, environment, start
 from tests.support.shop import ITEMS, SWIFT, TREE, Shop, read, tree
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def back(days: int) -> str:
@@ -350,6 +356,40 @@ def test_a_signal_in_a_pause_does_not_wait_for_its_end(shop: Shop, api: Scripted
         running.kill(signal.SIGTERM)
         finished = running.finish()
     assert (finished.status, finished.seconds < 5) == (143, True)
+
+
+def test_a_signal_while_a_complete_day_is_shown_changes_nothing(
+    shop: Shop, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def summary(outcome: Outcome) -> RenderableType:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return shown(outcome)
+
+    api.on("/items", json_reply([1]))
+    shop.declare()
+    shown = display.summary
+    monkeypatch.setattr(display, "summary", summary)
+    ran = shop.extract()
+    assert (ran.status, shop.manifest_file.exists()) == (0, True)
+    assert "complete: 1 objects" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["term", "int"]
+)
+def test_a_signal_while_the_program_is_loaded_ends_it_in_silence(
+    tmp_path: Path, number: int, status: int
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, *_):\n"
+        f"        if name == 'click': os.kill(os.getpid(), {number:d})\n"
+        "sys.meta_path.insert(0, Finder)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    ended = ashore("extract", env={"PYTHONPATH": path}, cwd=tmp_path)
+    assert (ended.status, ended.out, ended.err) == (status, "", "")
 
 
 def test_the_version_and_help_go_to_stdout(tmp_path: Path) -> None:
