@@ -25,7 +25,7 @@ from ashore.manifest import Manifest, encode, latest_complete, read_manifest
 from ashore.naming import Day, is_nobodys
 from ashore.progress import Observer
 from ashore.receipts import ReceiptBook
-from ashore.redaction import Redactor
+from ashore.redaction import Redactor, without_any
 from ashore.run import Bounds, Run
 from ashore.signals import Control
 from ashore.spool import Spool
@@ -137,7 +137,8 @@ class _Extraction:
             status = gravest([self._control.signal or error.status, error.status])
             outcome = closing.attempt(self._sent(), status, str(error))
         except Exception as error:
-            closing.attempt(self._sent(), ExitStatus.UNEXPECTED, f"a bug in ashore: {error!r}")
+            bug = without_any(f"a bug in ashore: {error!r}")
+            closing.attempt(self._sent(), ExitStatus.UNEXPECTED, bug)
             raise
         return outcome
 

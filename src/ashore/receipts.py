@@ -114,8 +114,9 @@ def _shortened(notes: Metadata) -> Metadata:
 
 
 def _fits(notes: Metadata) -> bool:
-    # Blanks in a row are escaped on their way to S3.
-    return len(json.dumps(notes).replace("  ", " \\u0020")) <= _LARGEST_METADATA
+    # Blanks in a row, and the control character that JSON leaves alone, are escaped for S3.
+    text = json.dumps(notes).replace("  ", " \\u0020").replace("\x7f", "\\u007f")
+    return len(text) <= _LARGEST_METADATA
 
 
 def url_sha256(url: str) -> str:

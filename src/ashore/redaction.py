@@ -39,8 +39,13 @@ def secret_of(source: Source, environment: Mapping[str, str] = os.environ) -> st
         raise Misconfigured(f"{place} has fewer than {_SHORTEST} characters; it cannot be a key")
     if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
         raise Misconfigured(f"{place} holds blanks, line ends or characters that no header carries")
-    _known.add(secret)
+    remember(secret)
     return secret
+
+
+def remember(*secrets: str | None) -> None:
+    """Keep in mind what must never be told: see ``without_any``."""
+    _known.update(filter(None, secrets))
 
 
 def auth_headers(auth: Auth | None, secret: str | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import random
+import re
 import shlex
 import time
 import uuid
@@ -32,6 +33,7 @@ from botocore.exceptions import (
 )
 
 from ashore.errors import LocationUnusable, Misconfigured, Violated
+from ashore.redaction import remember, without_any
 from ashore.store import Body, Description, Entry, Metadata
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ _TAKEN = {"412", "PreconditionFailed"}
 _RACE = {"409", "ConditionalRequestConflict"}
 _DAMAGED = {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"}
 _PUTS = 20
+_LONGEST_TOLD = 500
+_USER = re.compile(r"//[^/@\s]+@")
 _READS = 4
 _WAITS = (0.2, 1.0, 3.0, 8.0)
 """Seconds before a call is tried again where S3, or the way to it, is in trouble."""
@@ -100,9 +104,11 @@ class S3:
             read_timeout=30,
         )
         try:
-            self._client: S3Client = boto3.client("s3", config=config)
+            session = boto3.Session()
+            self._client: S3Client = session.client("s3", config=config)
+            self._credentials = session.get_credentials()
         except (ProfileNotFound, InvalidConfigError, ValueError, BotoCoreError) as error:
-            raise Misconfigured(f"AWS is configured wrongly: {error}") from error
+            raise Misconfigured(f"AWS is configured wrongly: {_nameless(str(error))}") from error
         if not bucket:
             raise Misconfigured("the location names no bucket; write s3://bucket/prefix")
 
@@ -288,7 +294,8 @@ class S3:
         try:
             yield
         except ClientError as error:
-            raise LocationUnusable(f"{place}: {_mend(error)} ({_code(error)})") from error
+            told = self._without_keys(f"{_mend(error)} ({_code(error)})")
+            raise LocationUnusable(f"{place}: {told}") from error
         except NoCredentialsError as error:
             raise LocationUnusable(
                 f"{place}: there are no AWS credentials; set AWS_PROFILE, or configure them"
@@ -301,7 +308,21 @@ class S3:
             raise LocationUnusable(f"{place}: what answers there is no S3; {mend}") from error
         except (*_NO_ANSWER, BotoCoreError) as error:
             mend = "look at the network and at AWS_ENDPOINT_URL, or run again later"
-            raise LocationUnusable(f"{place}: {_first_line(error)}; {mend}") from error
+            told = self._without_keys(_first_line(error))
+            raise LocationUnusable(f"{place}: {told}; {mend}") from error
+
+    def _without_keys(self, text: str) -> str:
+        """Return what S3, or what lies before it, says, without the keys that it was asked with."""
+        if self._credentials is not None:
+            with contextlib.suppress(BotoCoreError, ClientError):
+                keys = self._credentials.get_frozen_credentials()
+                remember(keys.secret_key, keys.token)
+        return _nameless(without_any(text))[:_LONGEST_TOLD]
+
+
+def _nameless(text: str) -> str:
+    """Return a text without the user and password that an address may hold."""
+    return _USER.sub("//***@", text)
 
 
 def _require_tag(answer: Mapping[str, Any]) -> None:
@@ -365,7 +386,7 @@ def _content_type(path: str) -> str:
 def _ascii(metadata: Metadata) -> str:
     # Blanks in a row would be folded into one on the way, and the signature would not match.
     text = json.dumps(metadata, separators=(",", ":"))
-    return text.replace("  ", " \\u0020")
+    return text.replace("  ", " \\u0020").replace("\x7f", "\\u007f")
 
 
 def _metadata(found: dict[str, str]) -> Metadata | None:

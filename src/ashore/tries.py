@@ -22,6 +22,10 @@ from ashore.sets import Disagreement, Extent, progress
 from ashore.sets import judge as judge_set
 
 _EXCERPT = 500
+_ECHO = (
+    "the answer holds the source's key, and would land with it; if the API takes the key in a "
+    "header, send it there (auth)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ class Workshop:
         if isinstance(verdict, Refused):
             return replace(verdict, reason=self.redactor.beginning(verdict.reason, LONGEST_REASON))
         if self.redactor.leaks(answer.body):
-            return Refused(Worth.VIOLATED, "the answer holds the source's key", answer.status)
+            return Refused(Worth.VIOLATED, _ECHO, answer.status)
         return verdict
 
     def _failed(self, tried: Try, refused: Refused, exchange: Exchange) -> Failed:
