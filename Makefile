@@ -4,6 +4,7 @@
 # Plain assignments: of these general names, one that happens to be in the environment says nothing.
 ARGS =
 CHECKS =
+EXAMPLES = 2000
 PROFILE = dev
 STORE =
 TO = countries
@@ -29,7 +30,7 @@ unexport VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # asdf may install the very Python that the environment is made with
-.PHONY: help setup demo run test test-unit lint format chaos bench lock clean
+.PHONY: help setup demo run test test-unit fuzz lint format chaos bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -47,7 +48,11 @@ test: .venv/.ready ## Run all tests (ARGS="-k landing" narrows them)
 	@.venv/bin/pytest $(ARGS)
 
 test-unit: .venv/.ready ## Run the tests that need no server and take no time
-	@.venv/bin/pytest -m 'not slow and not s3' src/tests/unit $(ARGS)
+	@.venv/bin/pytest --hypothesis-profile=swift -m 'not slow and not s3' src/tests/unit $(ARGS)
+
+fuzz: .venv/.ready ## Search longer, at random, for what breaks a rule (EXAMPLES=2000, ARGS="-k naming")
+	@ASHORE_TEST_EXAMPLES='$(EXAMPLES)' .venv/bin/pytest --hypothesis-profile=fuzz --timeout=7200 \
+		-m hypothesis $(ARGS)
 
 lint: .venv/.ready ## Run every checker, or only those of CHECKS="style types shell lock"
 	@sh scripts/lint.sh $(CHECKS)

@@ -203,7 +203,7 @@ class Expect(Declared):
     min_records: Annotated[int, Field(ge=0)] | None = None
     max_records: Annotated[int, Field(ge=0)] | None = None
     unique_key: bool = False
-    max_drop: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    max_drop: Annotated[float, Field(ge=0, le=1)] | None = None
     allow_missing: Annotated[int, Field(ge=0)] = 0
 
 
@@ -263,10 +263,11 @@ class Source(Declared):
 
     def lineage(self, endpoint: Endpoint) -> tuple[str, ...]:
         """Return the names of the values that an endpoint's path may use, the outermost first."""
-        if endpoint.for_each is None:
-            return ()
-        parent = self.endpoint(endpoint.for_each.endpoint)
-        return (*self.lineage(parent), endpoint.for_each.name)
+        names = []
+        while endpoint.for_each is not None:
+            names.append(endpoint.for_each.name)
+            endpoint = self.endpoint(endpoint.for_each.endpoint)
+        return tuple(reversed(names))
 
 
 class Catalog(Declared):

@@ -1,6 +1,8 @@
 """What one key of a catalog cannot tell: references, names and keys that contradict each other."""
 
+import contextlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -15,6 +17,8 @@ _AUTH_FORMS = (
     'must be one of { bearer_env = "NAME" }, { header = "X-Api-Key", env = "NAME" }, '
     '{ param = "api_key", env = "NAME" }'
 )
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?", re.ASCII)
+_LONGEST_LINE = 1_000
 _BRACED = re.compile(r"\{(\w+)\}")
 _NAME_RULE = "a name must be a-z, then a-z, 0-9 or _, up to 60 characters"
 
@@ -30,7 +34,9 @@ class Mistake:
     def line(self, where: str) -> str:
         """Write the mistake as one line that begins with the catalog's name."""
         place = f"{where}: [{self.table}]" if self.table else f"{where}:"
-        return " ".join(f"{place} {self.key + ': ' if self.key else ''}{self.problem}".split())
+        line = " ".join(f"{place} {self.key + ': ' if self.key else ''}{self.problem}".split())
+        # Where a key or a value is endless, the place before it and the mend behind it are kept.
+        return line if len(line) <= _LONGEST_LINE else f"{line[:500]} ... {line[-400:]}"
 
 
 def catalog_mistakes(default: object, names: Iterable[str]) -> Iterator[Mistake]:
@@ -54,7 +60,7 @@ def source_mistakes(source: Source) -> Iterator[Mistake]:
     names = [endpoint.name for endpoint in source.endpoints]
     for endpoint in source.endpoints:
         place = f"{table}.endpoint.{endpoint.name}"
-        problems = [*_of_endpoint(endpoint, names), *_of_parents(source, endpoint)]
+        problems = [*_of_endpoint(endpoint, names), *_of_parents(source, endpoint, names)]
         if _has_sound_parents(source, endpoint):
             problems += _of_placeholders(source, endpoint)
         yield from (Mistake(place, key, problem) for key, problem in problems)
@@ -84,8 +90,8 @@ def _of_source(source: Source) -> _Problems:
 def _of_base_url(text: str) -> _Problems:
     try:
         url = urlsplit(text)
-        host, _ = url.hostname, url.port
-        (host or "").encode("idna")
+        host, _ = url.hostname or "", url.port
+        ascii_host = host.encode("idna").decode()
     except (ValueError, UnicodeError):
         yield "base_url", f'"{text}" is not a URL'
         return
@@ -93,6 +99,10 @@ def _of_base_url(text: str) -> _Problems:
         yield "base_url", f'"{text}" is not an http or https URL like "https://api.example.org/v1"'
     elif "@" in url.netloc:
         yield "base_url", "must not hold a user or a password; name a variable with auth"
+    elif host != ascii_host:
+        yield "base_url", f'write the host in ASCII: "{ascii_host}"'
+    elif ":" not in host and not _HOST.fullmatch(host):
+        yield "base_url", f'"{host}" is not the name of a host'
     elif url.query or url.fragment or text.endswith(("?", "#")):
         yield "base_url", "must not hold ? or #; put parameters into an endpoint's params"
 
@@ -129,6 +139,8 @@ def _of_paging(endpoint: Endpoint) -> _Problems:
     paging = endpoint.paging
     if isinstance(paging, Offset) and (paging.size is None) != (paging.size_param is None):
         yield "paging", "size and size_param go together: give both or neither"
+    if isinstance(paging, Offset) and paging.size_param == paging.param:
+        yield "paging.size_param", f'"{paging.param}" asks for the page already'
     for param, key in _paging_params(endpoint).items():
         if param in endpoint.params:
             yield f"paging.{key}", f'"{param}" is among the params already; ashore sets it itself'
@@ -144,11 +156,10 @@ def _paging_params(endpoint: Endpoint) -> dict[str, str]:
     return found
 
 
-def _of_parents(source: Source, endpoint: Endpoint) -> _Problems:
+def _of_parents(source: Source, endpoint: Endpoint, names: list[str]) -> _Problems:
     for_each = endpoint.for_each
     if for_each is None:
         return
-    names = [e.name for e in source.endpoints]
     if not NAME.fullmatch(for_each.name):
         yield "for_each.as", _NAME_RULE
     elif for_each.name in _RESERVED:
@@ -168,13 +179,12 @@ def _of_parents(source: Source, endpoint: Endpoint) -> _Problems:
 
 def _has_sound_parents(source: Source, endpoint: Endpoint) -> bool:
     """Tell whether the chain of for_each ends at an endpoint without one."""
-    parents = {e.name: e.for_each.endpoint if e.for_each else None for e in source.endpoints}
-    name: str | None = endpoint.name
-    for _ in parents:
-        name = parents.get(name or "", "")
-        if not name:
-            break
-    return name is None
+    with contextlib.suppress(KeyError):
+        for _ in source.endpoints:
+            if endpoint.for_each is None:
+                return True
+            endpoint = source.endpoint(endpoint.for_each.endpoint)
+    return False
 
 
 def _of_placeholders(source: Source, endpoint: Endpoint) -> _Problems:
@@ -188,7 +198,7 @@ def _of_placeholders(source: Source, endpoint: Endpoint) -> _Problems:
             used.add(name)
             if name not in known:
                 yield key, f"nothing gives {{{name}}} a value; {nearest(name, known)}"
-    for name in sorted({name for name in known if known.count(name) > 1}):
+    for name in sorted(name for name, levels in Counter(known).items() if levels > 1):
         yield "for_each.as", f'"{name}" is taken by a parent; give each level its own name'
     if endpoint.for_each and endpoint.for_each.name not in used:
         name = endpoint.for_each.name

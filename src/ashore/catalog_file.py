@@ -17,6 +17,8 @@ from ashore.catalog_checks import Mistake, catalog_mistakes, source_mistakes
 from ashore.errors import Misconfigured, nearest
 
 PACKAGED = "the packaged catalog"
+_LARGEST = 2**20
+_BEYOND = "a number has too many digits, or tables are nested too deep, to be a catalog"
 _MODELS: dict[str, type[BaseModel]] = {
     "retry": declared.Retry,
     "timeout": declared.Timeout,
@@ -88,9 +90,12 @@ def text_of(path: Path | None) -> str:
     Raises:
         Misconfigured: when it cannot be read.
     """
-    where = str(path) if path else PACKAGED
+    where, file = str(path) if path else PACKAGED, path or files("ashore") / "catalog.toml"
     try:
-        data = path.read_bytes() if path else (files("ashore") / "catalog.toml").read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(_LARGEST + 1)  # of a device there is no end
+        if len(data) > _LARGEST:
+            raise Misconfigured(f"{where}: this is larger than 1 MiB; it cannot be a catalog")
         return data.decode("utf-8-sig")
     except OSError as error:
         raise Misconfigured(f"{where}: the catalog cannot be read: {error.strerror}") from error
@@ -105,8 +110,8 @@ def _tables(path: Path | None, where: str) -> dict[str, Any]:
         return tomllib.loads(text_of(path))
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"{where}: this is not TOML: {error}") from error
-    except RecursionError as error:
-        raise Misconfigured(f"{where}: tables are nested too deep to be a catalog") from error
+    except (ValueError, RecursionError) as error:
+        raise Misconfigured(f"{where}: {_BEYOND}") from error
 
 
 def _source(name: str, table: object) -> Source | list[Mistake]:
@@ -116,12 +121,14 @@ def _source(name: str, table: object) -> Source | list[Mistake]:
     reserved = [key for key in ("name", "sha256") if key in table]
     if reserved:
         return [Mistake(where, key, _unknown(key, _keys(Source))) for key in reserved]
-    canonical = json.dumps(table, sort_keys=True, default=str)
-    digest = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
     try:
+        canonical = json.dumps(table, sort_keys=True, default=str)
+        digest = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
         return Source.model_validate(_tupled({**table, "name": name, "sha256": digest}))
     except ValidationError as error:
         return [_mistake(where, table, details) for details in error.errors()]
+    except (ValueError, RecursionError):
+        return [Mistake(where, "", _BEYOND)]
 
 
 def _tupled(value: object) -> object:

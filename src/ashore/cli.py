@@ -348,6 +348,7 @@ def standin(
       ashore standin --catalog-to standin.toml --fault "status=503,path=*/indicator/*,first=1"
       ashore extract --catalog standin.toml
     """
+    from ashore import display
     from ashore.catalog_file import PACKAGED, text_of
     from ashore.standin import Standin, catalog_text, parse_fault
 
@@ -369,7 +370,8 @@ def standin(
             raise Misconfigured(f"{catalog_file or PACKAGED}: {error}") from error
         except OSError as error:
             raise Misconfigured(f"{more['catalog_to']}: {error.strerror}") from error
-        _show(f"serving on {server.url}; try: ashore extract --catalog {more['catalog_to']}")
+        told = f"serving on {server.url}; try: ashore extract --catalog {more['catalog_to']}"
+        _show(display.shown(told))
         sys.stdout.flush()
         threading.Event().wait()
     return ExitStatus.COMPLETE

@@ -148,7 +148,7 @@ def ledger(ended: Outcome) -> Table:
         figures = [entry[key] for key in ("expected", "landed", "missing", "records")]
         checks = ", ".join(f"{check['name']} {check['verdict']}" for check in entry["checks"])
         shown_total = "-" if declared is None else str(declared)
-        table.add_row(name, *map(str, figures), shown_total, shown(checks) or "-")
+        table.add_row(shown(name), *map(str, figures), shown_total, shown(checks) or "-")
     return table
 
 

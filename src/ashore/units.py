@@ -10,10 +10,11 @@ _LONGEST = 100 * 365.25 * 86_400  # a clock can wait no longer than some hundred
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LARGEST = 2**63 - 1
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|kB|MB|GB|KiB|MiB|GiB)")
-_RATE = re.compile(r"(\d+)/(\d*(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_SIZE = re.compile(r"(\d{1,19}(?:\.\d{1,19})?) ?(B|kB|MB|GB|KiB|MiB|GiB)", re.ASCII)
+_RATE = re.compile(r"(\d{1,7})/(\d*(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_MOST_IN_A_WINDOW = 1_000_000  # the moment of each is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def rate(text: str) -> Rate:
     match = _RATE.fullmatch(text)
     if match:
         requests, seconds = int(match[1]), float(match[2] or 1) * _SECONDS[match[3]]
-        if requests > 0 and seconds > 0:
+        if 0 < requests <= _MOST_IN_A_WINDOW and 0 < seconds <= _LONGEST:
             return Rate(requests, seconds)
     raise ValueError(f'"{text}" is not a rate; write it like "3/s" or "20/10s"')
 

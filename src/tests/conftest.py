@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import HealthCheck, settings
 
 from local_s3 import LocalS3, NoServerError, S3Server
 from tests.support.api import ScriptedApi
@@ -33,6 +34,19 @@ FOREIGN_NAMES = frozenset(
     }
 )
 NOWHERE = "http://127.0.0.1:9"
+
+# `make test` and `make test-unit` search the same examples every time, so that no change fails by
+# chance over what it did not touch; `make fuzz` searches new ones, for longer.
+settings.register_profile("swift", max_examples=8, deadline=None, derandomize=True)
+settings.register_profile("usual", max_examples=40, deadline=None, derandomize=True)
+settings.register_profile(
+    "fuzz",
+    max_examples=int(os.environ.get("ASHORE_TEST_EXAMPLES") or 2000),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("usual")
 
 
 def is_foreign(name: str) -> bool:

@@ -3,13 +3,9 @@ from collections.abc import Callable
 from textwrap import dedent
 
 import pytest
-from hypothesis import settings
 
 from ashore.catalog import Source
 from ashore.catalog_file import read_catalog
-
-settings.register_profile("unit", max_examples=30, deadline=None, derandomize=True)
-settings.load_profile("unit")
 
 Declare = Callable[[str], Source]
 

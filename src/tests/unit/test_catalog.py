@@ -53,6 +53,12 @@ BROKEN = {
     "base_url without a host": Broken(
         ENDPOINT.replace("api.example", "/x"), "source.api", "base_url", "http or https"
     ),
+    "base_url of no host's name": Broken(
+        ENDPOINT.replace("api.example", "*.example"), "source.api", "base_url", "name of a host"
+    ),
+    "base_url not in ASCII": Broken(
+        ENDPOINT.replace("//api.", "//\u00e4pi."), "source.api", "base_url", '"xn--pi-uia.example"'
+    ),
     "no endpoint": Broken(SOURCE, "source.api", "endpoint", "[[source.api.endpoint]]"),
     "endpoint is one table": Broken(
         ENDPOINT.replace("[[", "[").replace("]]", "]"), "source.api", "endpoint", "list"
@@ -145,6 +151,15 @@ BROKEN = {
     ),
     "paging of an unknown kind": Broken(
         f'{ENDPOINT}paging = {{ kind = "ofset" }}', LIST, "paging", '"offset"'
+    ),
+    "paging by one param for two things": Broken(
+        f'{ENDPOINT}paging = {{ kind = "offset", param = "p", size = 9, size_param = "p" }}',
+        LIST,
+        "paging.size_param",
+        "asks for the page already",
+    ),
+    "max_drop is a flag": Broken(
+        f"{ENDPOINT}expect = {{ max_drop = true }}", LIST, "expect.max_drop", "must be a number"
     ),
     "paging without pages": Broken(
         f'{ENDPOINT}paging = {{ kind = "page", param = "p" }}', LIST, "paging.pages", "is needed"
