@@ -164,6 +164,21 @@ class LocalS3(S3Server):
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def kill(self) -> None:
+        """End the process as a crash would; what it stored stays, for `restart`."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=10)
+
+    def restart(self) -> None:
+        """Start again after `kill`, at the same address and over what was stored.
+
+        Raises:
+            NoServerError: it did not become usable.
+        """
+        self._run(find_program())
+        self._wait_until_usable()
+
     def wait(self) -> int:
         """Block until the server ends by itself and give its exit status."""
         if self._process is None:
@@ -172,23 +187,28 @@ class LocalS3(S3Server):
 
     def _start_once(self, program: Path) -> None:
         try:
-            self._launch(program)
-            deadline = time.monotonic() + START_SECONDS
-            self._until(self._is_healthy, deadline)
-            with contextlib.closing(self.client(attempts=1, timeout=5)) as client:
-                self._until(lambda: takes_writes(client), deadline)
-                forget_probe(client)
+            self._folder = Path(tempfile.mkdtemp(prefix="local-s3-"))
+            self._ports = free_ports(len(PORT_FLAGS))
+            self.endpoint = f"http://{HOST}:{self._ports[0]}"
+            self._run(program)
+            self._wait_until_usable()
         except BaseException:
             self.close()
             raise
 
-    def _launch(self, program: Path) -> None:
-        self._folder = folder = Path(tempfile.mkdtemp(prefix="local-s3-"))
-        self._ports = free_ports(len(PORT_FLAGS))
-        self.endpoint = f"http://{HOST}:{self._ports[0]}"
-        identities = folder / "s3.json"
+    def _wait_until_usable(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        self._until(self._is_healthy, deadline)
+        with contextlib.closing(self.client(attempts=1, timeout=5)) as client:
+            self._until(lambda: takes_writes(client), deadline)
+            forget_probe(client)
+
+    def _run(self, program: Path) -> None:
+        if self._folder is None:
+            raise NoServerError("the server was not started")
+        folder, identities = self._folder, self._folder / "s3.json"
         identities.write_text(json.dumps(identity(self.access_key, self.secret_key)))
-        with (folder / "server.log").open("wb") as log:
+        with (folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command(program, folder, identities, self._ports),
                 cwd=folder,

@@ -1,3 +1,3 @@
 """The store misbehaves: rows of the fault matrix."""
 
-from tests.chaos import disk  # noqa: F401
+from tests.chaos import bucket, disk  # noqa: F401

@@ -309,8 +309,9 @@ class World:
 
     def is_reported(self, *words: str) -> dict[str, Any]:
         """Assert that the latest run left an attempt that says as much as its log: return it."""
-        ran, attempt = self.runs[-1], self.attempts()[-1]
+        ran = self.runs[-1]
         (ended,) = ran.named("run_ended")
+        (attempt,) = [each for each in self.attempts() if each["run_id"] == ended["run_id"]]
         for key in ("reason", "safe", "next"):
             assert attempt[key], f"the attempt says nothing of {key}"
             assert attempt[key] == ended[key], (attempt[key], ended[key])

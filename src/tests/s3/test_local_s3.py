@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 import local_s3
 from local_s3 import LocalS3, S3Server
@@ -195,3 +195,15 @@ def exported(process: subprocess.Popen[str]) -> dict[str, str]:
     lines = [process.stdout.readline().strip() for _ in S3Server().environment()]
     pairs = (line.removeprefix("export ").partition("=") for line in lines)
     return {name: value for name, _, value in pairs}
+
+
+def test_a_server_that_was_killed_starts_again_over_what_it_had_stored() -> None:
+    with LocalS3() as server:
+        bucket = server.make_bucket("kept")
+        with contextlib.closing(server.client()) as client:
+            client.put_object(Bucket=bucket, Key="a", Body=b"1")
+            server.kill()
+            with pytest.raises(BotoCoreError):
+                client.put_object(Bucket=bucket, Key="b", Body=b"2")
+            server.restart()
+            assert client.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
