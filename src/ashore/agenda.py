@@ -37,10 +37,14 @@ class Agenda(Generic[Result]):
         self._order += 1
         heapq.heappush(self._later, (time.monotonic() + seconds, self._order, task))
 
-    def fill(self) -> bool:
-        """Give the workers what they can take; tell whether anything is left to wait for."""
+    def fill(self, most: int | None = None) -> bool:
+        """Give the workers what they can take; tell whether anything is left to wait for.
+
+        While as many as ``most`` are under way or wait for another try, none is begun.
+        """
+        most = self._window if most is None else min(most, self._window)
         while self.running < self._window:
-            task = self._due() or self._at_hand()
+            task = self._due() or self._at_hand(most)
             if task is None:
                 break
             self.running += 1
@@ -67,9 +71,9 @@ class Agenda(Generic[Result]):
             return heapq.heappop(self._later)[2]
         return None
 
-    def _at_hand(self) -> Task[Result] | None:
+    def _at_hand(self, most: int) -> Task[Result] | None:
         # What waits for another try counts: of a source that is down, no more is begun meanwhile.
-        if self.running + len(self._later) >= self._window:
+        if self.running + len(self._later) >= most:
             return None
         while self._ready:
             task = next(self._ready[-1], None)

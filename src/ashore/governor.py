@@ -222,6 +222,11 @@ class Breaker:
         self._limit = limit
         self._failed = 0
 
+    @property
+    def left(self) -> int | None:
+        """How many more failures it takes to tell; None while there is no doubt."""
+        return self._limit - self._failed if self._failed else None
+
     def good(self) -> None:
         """Begin anew: an answer came."""
         self._failed = 0

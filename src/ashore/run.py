@@ -104,7 +104,8 @@ class Run:
             if endpoint.for_each is None:
                 self._plan(endpoint.name, 1, iter([SetKey(endpoint.name)]))
         try:
-            while not self._is_over() and self._agenda.fill():
+            # Where the source may be dead, no more is begun than it takes to tell.
+            while not self._is_over() and self._agenda.fill(self._breaker.left):
                 self._look()
         finally:
             self._governor.stop()

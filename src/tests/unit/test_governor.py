@@ -268,3 +268,4 @@ def test_only_so_many_failures_in_a_row_break(limit: int, ended: list[bool]) -> 
         else:
             row += 1
             assert breaker.failed() is (row >= limit)
+        assert breaker.left == (limit - row if row else None)
