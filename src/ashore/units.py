@@ -112,5 +112,5 @@ def human_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 48:
-        return f"{hours // 24} d {hours % 24} h"
+        return f"{hours // 24} d" + (f" {hours % 24} h" if hours % 24 else "")
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

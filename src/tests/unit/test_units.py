@@ -190,6 +190,7 @@ def test_bytes_are_written_for_people(number: int, text: str) -> None:
         (245, "4 min 05 s"),
         (7380, "2 h 03 min"),
         (200_000, "2 d 7 h"),
+        (2_592_000, "30 d"),
         (59.97, "1 min 00 s"),
         (0.9999, "1.0 s"),
     ],
