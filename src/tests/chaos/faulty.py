@@ -91,3 +91,15 @@ def loses_one(world: World, path: str, name: str, fault: Fault, tries: int) -> N
     assert fault.reason in failure["reason"], failure
     world.answer(path, name, world.truth[name])
     world.goes_on()
+
+
+def every_item(world: World, reply: Reply) -> None:
+    """Let all items answer so."""
+    for path in [path for path, _ in world.items()]:
+        world.api.on(path, reply)
+
+
+def all_well(world: World) -> None:
+    """Let all items answer well again."""
+    for path, name in world.items():
+        world.answer(path, name, world.truth[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.chaos.faulty import ALL, Fault, final, tried_again
+from tests.chaos.faulty import ALL, Fault, all_well, every_item, final, tried_again
 from tests.chaos.matrix import row
 from tests.chaos.world import SWIFT, TREE, World
 from tests.support.api import Reply, html_reply
@@ -104,13 +104,10 @@ def refusal(world: World) -> None:
 def refusal_to_many(world: World) -> None:
     world.declare()
     world.serve(items=200)
-    well = world.items()
-    for path, _ in well:
-        world.api.on(path, Reply(world.chance.choice((401, 403))))
+    every_item(world, Reply((401, 403)[world.round % 2]))
     world.extract()
     world.is_reported("the source refuses")
-    for path, name in well:
-        world.answer(path, name, world.truth[name])
+    all_well(world)
     world.goes_on()
 
 

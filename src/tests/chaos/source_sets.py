@@ -4,111 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
+from tests.chaos.listings import (
+    KINDS,
+    ONCE,
+    PAGES,
+    RECORDS,
+    SETS,
+    SIZE,
+    TRIES,
+    Document,
+    Lie,
+    Listing,
+    honest,
+    knows,
+    never_lands,
+    set_out,
+)
 from tests.chaos.matrix import row
-from tests.chaos.world import SWIFT, World, good
-from tests.support.api import Call, Reply
-
-Document = dict[str, Any]
-Lie = Callable[[int, int, Document], Document | Reply]
-"""Makes of the truth what is sent: the how-manieth fetch of the set it is, the number of the first
-record of the page, and what would be right."""
-
-KINDS = {
-    "page": '{ kind = "page", param = "page", pages = "pages", max_pages = 5 }',
-    "offset": '{ kind = "offset", param = "at", size = 4, size_param = "take", max_pages = 5 }',
-    "cursor": '{ kind = "cursor", next = "next", param = "at", max_pages = 5 }',
-    "link": '{ kind = "link", max_pages = 5 }',
-}
-SIZE = 4
-RECORDS = 12
-PAGES = 3
-SETS = len(KINDS)
-ONCE = PAGES * SETS
-"""Requests for one fetch of every listing."""
-TRIES = 3
-
-
-@dataclass(slots=True)
-class Listing:
-    """Records in pages of four, served in one of the four kinds of paging; it may lie."""
-
-    kind: str
-    lie: Lie
-    records: list[str]
-    """Those that lie there now."""
-    asked: int = 0
-    """How often the first page was asked for."""
-    then: Callable[[Listing], None] = field(default=lambda _: None)
-    """What happens to the records after the first page was sent."""
-
-    def answer(self, call: Call) -> Reply:
-        """Answer a request for a page."""
-        begin = self._begin(call)
-        self.asked += not begin
-        sent = self.lie(self.asked, begin, self.document(begin))
-        if not begin:
-            self.then(self)
-        return sent if isinstance(sent, Reply) else self.reply(sent)
-
-    def document(self, begin: int) -> Document:
-        """What a page that begins at a record says."""
-        end = begin + SIZE
-        return {
-            "total": len(self.records),
-            "pages": -(-len(self.records) // SIZE),
-            "rows": [{"id": each} for each in self.records[begin:end]],
-            "next": f"{end}" if end < len(self.records) else None,
-        }
-
-    def reply(self, document: Document) -> Reply:
-        """An answer; a link to the next page goes into a header."""
-        body, following = json.dumps(document).encode(), document["next"]
-        if self.kind != "link" or not following:
-            return good(body)
-        return Reply(body=body, headers={"Link": f'</link?at={following}>; rel="next"'})
-
-    def _begin(self, call: Call) -> int:
-        if self.kind == "page":
-            return (int(call.query["page"][0]) - 1) * SIZE
-        return int(call.query.get("at", ["0"])[0])
-
-
-def honest(_asked: int, _begin: int, document: Document) -> Document:
-    """No lie."""
-    return document
-
-
-def set_out(
-    world: World,
-    lie: Lie = honest,
-    then: Callable[[Listing], None] = lambda _: None,
-    *kinds: str,
-    expect: str = "unique_key = true",
-) -> list[Listing]:
-    """Declare and serve a listing of each kind."""
-    chosen = kinds or tuple(KINDS)
-    endpoints = (
-        f'[[source.shop.endpoint]]\nname = "{kind}"\npath = "{kind}"\nrecords = "rows"\n'
-        f'total = "total"\nkey = "id"\npaging = {KINDS[kind]}\nexpect = {{ {expect} }}\n'
-        for kind in chosen
-    )
-    world.declare("".join(endpoints), retry=SWIFT)
-    records = [f"r{number}" for number in range(RECORDS)]
-    listings = [Listing(kind, lie, list(records), then=then) for kind in chosen]
-    for listing in listings:
-        world.api.on(f"/{listing.kind}", listing.answer)
-        knows(world, listing)
-    return listings
-
-
-def knows(world: World, listing: Listing) -> None:
-    """Let the pages as they would be sent now be what has to land."""
-    for begin in range(0, len(listing.records), SIZE):
-        name = f"{listing.kind}/page={begin // SIZE + 1}.json"
-        world.truth[name] = listing.reply(listing.document(begin)).body
+from tests.chaos.world import World
 
 
 def heals(world: World) -> None:
@@ -116,19 +30,6 @@ def heals(world: World) -> None:
     ran = world.extract()
     assert len(ran.named("tried_again")) == SETS
     world.is_whole()
-
-
-def never_lands(world: World, listings: list[Listing], *words: str) -> None:
-    """Extract while every fetch is wrong: nothing lands; and without the fault, all does."""
-    world.extract()
-    world.is_partly_there(*world.truth)
-    attempt = world.is_reported(*words)
-    assert attempt["outcome"] == "violated"
-    assert len(attempt["violations"]) == len(listings)
-    for listing in listings:
-        listing.lie, listing.then = honest, lambda _: None
-        knows(world, listing)
-    world.goes_on()
 
 
 # --- figures that cannot be true
@@ -378,94 +279,3 @@ def swapped(world: World) -> None:
 )
 def restless(world: World) -> None:
     never_lands(world, set_out(world, then=swaps), "1 records repeat a key")
-
-
-# --- pages that have no end
-
-
-@row(
-    "source",
-    "a cursor or a link that repeats",
-    made="the third page leads to the first one, until the next run",
-    promised="ends as soon as a page leads where another one led; the next run asks anew",
-    exits=(4, 0),
-    requests=2 * (PAGES + 1) + 2 * PAGES,
-)
-def round_and_round(world: World) -> None:
-    def lie(_asked: int, _begin: int, document: Document) -> Document:
-        return document | {"next": document["next"] or "0"}
-
-    listings = set_out(world, lie, lambda _: None, "cursor", "link")
-    never_lands(world, listings, "leads to a page that came before")
-
-
-@row(
-    "source",
-    "pages without an end",
-    made="four listings, one of each kind of paging; there is always one more page, or 10^6 of "
-    "them; max_pages = 5; until the next run",
-    promised="ends at max_pages; numbered pages are not even begun; the next run asks anew",
-    exits=(4, 0),
-    requests=1 + 3 * 5 + ONCE,
-)
-def no_end(world: World) -> None:
-    def lie(_asked: int, begin: int, document: Document) -> Document:
-        rows = [{"id": f"r{begin + number}"} for number in range(SIZE)]
-        more = {"total": 4 * 10**6, "pages": 10**6, "next": f"{begin + SIZE}"}
-        return document | more | {"rows": rows}
-
-    never_lands(world, set_out(world, lie), "more pages than max_pages = 5")
-
-
-# --- pages that do not come
-
-
-@row(
-    "source",
-    "a page that fails now and then",
-    made="four listings, one of each kind of paging; every page answers 503 when it is asked for "
-    "the first time",
-    promised="every set lands, without being fetched again",
-    exits=(0,),
-    requests=2 * ONCE,
-)
-def failing_page(world: World) -> None:
-    for listing in set_out(world):
-        world.api.on(f"/{listing.kind}", failing_once(listing))
-    world.extract()
-    world.is_whole()
-
-
-def failing_once(listing: Listing) -> Callable[[Call], Reply]:
-    """Answer 503 to what is asked for the first time."""
-    seen = set[str]()
-
-    def answer(call: Call) -> Reply:
-        known = call.target in seen
-        seen.add(call.target)
-        return listing.answer(call) if known else Reply(503)
-
-    return answer
-
-
-@row(
-    "source",
-    "a page that fails for good",
-    made="four listings, one of each kind of paging; the second page answers 503 in every try of "
-    "the first run",
-    promised="nothing of the sets lands; the next run asks for all pages anew",
-    exits=(3, 0),
-    # Of numbered pages, the third one is asked for meanwhile.
-    requests=SETS * (1 + TRIES) + 1 + ONCE,
-)
-def missing_page(world: World) -> None:
-    def lie(_asked: int, begin: int, document: Document) -> Document | Reply:
-        return Reply(503) if begin == SIZE else document
-
-    listings = set_out(world, lie)
-    world.extract()
-    world.is_partly_there(*world.truth)
-    world.is_reported("page: 1 of 1 failed for good: HTTP 503", "link: 1 of 1")
-    for listing in listings:
-        listing.lie = honest
-    world.goes_on()

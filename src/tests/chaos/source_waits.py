@@ -1,0 +1,358 @@
+"""The source misbehaves, and is left in peace: pauses, rates, deadlines, limits and budgets."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from email.utils import format_datetime
+from functools import partial
+from itertools import pairwise
+
+from tests.chaos.faulty import ALL
+from tests.chaos.matrix import row
+from tests.chaos.world import World, good
+from tests.support.api import Call, Reply, html_reply, redirect_reply
+
+SLOW = 0.02
+"""Seconds that an item takes, so that others are under way when a pause begins."""
+
+
+# --- pauses
+
+
+def ahead(seconds: float) -> str:
+    """A moment as HTTP writes it; it knows no parts of a second."""
+    return format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds), usegmt=True)
+
+
+PAUSES: dict[str, tuple[str, float, Callable[[int], Reply]]] = {
+    "429 with Retry-After in seconds": (
+        "429 and Retry-After: 2",
+        2.0,
+        lambda _: Reply(429, headers={"Retry-After": "2"}),
+    ),
+    "429 with Retry-After as an HTTP-date": (
+        "429 and Retry-After with a date 3 s ahead",
+        2.0,
+        lambda _: Reply(429, headers={"Retry-After": ahead(3)}),
+    ),
+    "a pause with another failure": (
+        "503, 500 or a 403 that is tried again, and Retry-After: 2",
+        2.0,
+        lambda number: Reply((503, 500, 403)[number % 3], headers={"Retry-After": "2"}),
+    ),
+}
+
+
+def _paused(seconds: float, pausing: Callable[[int], Reply], world: World) -> None:
+    retry = 'retry = { attempts = 3, max_wait = "10ms", statuses = [403] }'
+    world.declare(source="workers = 4", retry=retry)
+    world.serve()
+    asked: list[Call] = []
+    for path, name in world.items():
+        world.api.on(path, Reply(body=world.truth[name], delay=SLOW))
+    path, name = world.items()[5]
+
+    def answer(call: Call) -> Reply:
+        asked.append(call)
+        return pausing(world.round) if call.number == 1 else good(world.truth[name])
+
+    world.api.on(path, answer)
+    world.extract()
+    world.is_whole()
+    begins, ends = silence(world.api.calls)
+    assert ends - asked[0].at >= seconds, "asked before the pause was over"
+    assert ends - begins >= seconds - 0.5, "asked while the host wanted to be left in peace"
+
+
+def silence(calls: list[Call]) -> tuple[float, float]:
+    """The longest time in which nothing was asked: its beginning and its end."""
+    moments = sorted(call.at for call in calls)
+    return max(pairwise(moments), key=lambda pair: pair[1] - pair[0])
+
+
+for name, (made, seconds, pausing) in PAUSES.items():
+    row(
+        "source",
+        name,
+        made=f"the sixth of 12 items answers {made}, once; 4 workers",
+        promised="nobody asks for anything in the pause, by the times of arrival; every answer "
+        "lands",
+        exits=(0,),
+        requests=ALL + 1,
+        quick=0 if "another" in name else 1,
+    )(partial(_paused, seconds, pausing))
+
+
+NONSENSE = [
+    "-1",
+    "soon",
+    "",
+    "1.5",
+    "1e9",
+    "\u00b2",
+    "0x10",
+    "1, 2",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+]
+NONSENSE += ["99 Foo 2099", "2099-01-01T00:00:00Z", ";" * 5000]
+
+
+@row(
+    "source",
+    "nonsense in Retry-After",
+    made="each of 12 items answers 429 once; its Retry-After is no number, no date, or past",
+    promised="the header counts as absent: every answer lands, without a pause",
+    exits=(0,),
+    requests=ALL + 12,
+)
+def nonsense(world: World) -> None:
+    world.declare()
+    world.serve()
+    for (path, name), value in zip(world.items(), NONSENSE, strict=True):
+        header = value.encode().decode("latin-1")
+        world.fault(path, [Reply(429, headers={"Retry-After": header})], name)
+    world.extract()
+    world.is_whole()
+    begins, ends = silence(world.api.calls)
+    assert ends - begins < 3, f"a pause of {ends - begins:.1f} s"
+
+
+TOO_LONG: dict[str, tuple[str, str, tuple[str, ...], str]] = {
+    "429 with Retry-After of a day": (
+        "86400",
+        "longer than retry.max_pause, 5 s",
+        (),
+        "the host asks to wait 86400 s, longer than max_pause = 5s; come back after ",
+    ),
+    "429 with a date of tomorrow": (
+        "tomorrow",
+        "longer than retry.max_pause, 5 s",
+        (),
+        "longer than max_pause = 5s; come back after ",
+    ),
+    "a pause beyond the deadline": (
+        "60",
+        "of 60 s, shorter than retry.max_pause, but longer than --deadline 30s leaves",
+        ("--deadline", "30s"),
+        "the host asks to wait 60 s, beyond the deadline; come back after ",
+    ),
+}
+
+
+def _too_long(header: str, options: tuple[str, ...], words: str, world: World) -> None:
+    longest = "10m" if options else "5s"
+    retry = f'retry = {{ attempts = 3, max_wait = "10ms", max_pause = "{longest}" }}'
+    world.declare(source="workers = 1", retry=retry)
+    world.serve()
+    path, name = world.items()[4]
+    value = ahead(86_400) if header == "tomorrow" else header
+    world.fault(path, [Reply(429, headers={"Retry-After": value})], name)
+    before = dt.datetime.now(dt.UTC)
+    ran = world.extract(*options)
+    assert ran.requests == 1 + 5
+    reason = world.is_reported(words)["reason"]
+    (when,) = re.findall(r"come back after (\S+Z)", reason)
+    asked = 86_400 if header == "tomorrow" else int(header)
+    late = dt.datetime.fromisoformat(when) - before - dt.timedelta(seconds=asked)
+    assert -1 <= late.total_seconds() <= 20, reason
+    (ended,) = ran.named("run_ended")
+    assert ended["seconds"] < 3, "did not end at once"
+    world.goes_on()
+
+
+for name, (header, made, options, words) in TOO_LONG.items():
+    row(
+        "source",
+        name,
+        made=f"the fifth of 12 items answers 429 with a pause {made}, until the next run; 1 worker",
+        promised="the run ends at once after 6 requests and says when to come back; the next one "
+        "asks for what is missing",
+        exits=(3, 0),
+        requests=ALL + 1,
+        s3="day" in name,
+    )(partial(_too_long, header, options, words))
+
+
+# --- the declared rate
+
+
+@row(
+    "source",
+    "a declared rate, under faults",
+    made="each of 10 items fails once, then redirects, then answers well; rate = 10/s, 6 workers",
+    promised="never more than 10 requests in any window of a second, by the times of arrival; "
+    "retries and redirects count",
+    exits=(0,),
+    requests=1 + 10 * 3,
+    alone=True,
+)
+def rate(world: World) -> None:
+    world.declare(source='rate = "10/s"\nworkers = 6')
+    world.serve(items=10)
+    for path, name in world.items():
+        moved = f"{path}/moved"
+        world.fault(path, [html_reply(503), redirect_reply(moved)], name)
+        world.answer(moved, name, world.truth[name])
+    world.extract()
+    world.is_whole()
+    moments = sorted(call.at for call in world.api.calls)
+    shortest = min(later - sooner for sooner, later in zip(moments, moments[10:], strict=False))
+    assert shortest > 1, f"11 requests within {shortest:.3f} s"
+
+
+# --- deadlines and limits
+
+
+@row(
+    "source",
+    "the deadline passes in mid-run",
+    made="each of 12 items takes 0.4 s; one worker; --deadline 2s",
+    promised="ends in time; the next run asks for what is missing",
+    exits=(3, 0),
+    # The one under way is cut.
+    requests=(ALL, ALL + 1),
+)
+def deadline(world: World) -> None:
+    world.declare(source="workers = 1")
+    world.serve()
+    slowly(world, 0.4)
+    ran = world.extract("--deadline", "2s")
+    ends_in_time(ran.seconds, 2)
+    world.is_reported("the deadline of the run has passed")
+    assert 1 < ran.requests < ALL
+    slowly(world, 0)
+    world.goes_on()
+
+
+def slowly(world: World, seconds: float) -> None:
+    """Let every item answer well after so many seconds."""
+    for path, name in world.items():
+        world.api.on(path, Reply(body=world.truth[name], delay=seconds))
+
+
+def ends_in_time(seconds: float, deadline: float) -> None:
+    assert seconds <= deadline + 15, f"ended {seconds - deadline:.1f} s after its deadline"
+
+
+@row(
+    "source",
+    "the deadline passes while nothing answers",
+    made="every item hangs, or sends a byte a second, until the next run; --deadline 2s",
+    promised="what is under way is cut, and the run ends in time; the next one asks for the rest",
+    exits=(3, 0),
+    requests=(ALL + 1, ALL + 8),
+)
+def deadline_in_silence(world: World) -> None:
+    world.declare()
+    world.serve()
+    for path, name in world.items():
+        world.api.on(
+            path, (Reply(delay=60), Reply(body=world.truth[name], drip=1))[world.round % 2]
+        )
+    ran = world.extract("--deadline", "2s")
+    ends_in_time(ran.seconds, 2)
+    world.is_reported("the deadline of the run has passed")
+    slowly(world, 0)
+    world.goes_on()
+
+
+@row(
+    "source",
+    "--max-requests is used up",
+    made="12 items; --max-requests 5, twice",
+    promised="not one request more; a day can be done in slices",
+    exits=(3, 3, 0),
+    requests=ALL,
+)
+def max_requests(world: World) -> None:
+    world.declare()
+    world.serve()
+    for _ in range(2):
+        ran = world.extract("--max-requests", "5")
+        assert ran.requests == 5
+        world.is_reported("--max-requests is used up")
+    world.goes_on()
+
+
+# --- budgets
+
+
+BUDGET = 'budget = {{ requests = {}, per = "30d" }}'
+
+
+@row(
+    "source",
+    "a budget that is used up",
+    made="4 items, each of which fails once; a budget of 8 requests, and a larger one in the end",
+    promised="not one request more over all runs, failed ones included; with the larger one, only "
+    "what is missing is asked for",
+    exits=(3, 3, 0),
+    requests=8 + 1,
+)
+def budget(world: World) -> None:
+    world.declare(source=BUDGET.format(8))
+    world.serve(items=4)
+    for path, name in world.items():
+        world.fault(path, [Reply(503)], name)
+    used_up = "the budget of 8 requests in 30 d is used up; run again after "
+    assert world.extract().requests == 8
+    world.is_reported(used_up)
+    assert world.extract().requests == 0
+    world.is_reported(used_up)
+    world.declare(source=BUDGET.format(100))
+    world.goes_on()
+
+
+@row(
+    "source",
+    "a budget that cannot carry the day",
+    made="13 requests yesterday, and a budget of 20 in 30 days",
+    promised="nothing is asked; says what is left and until when to wait; with a larger one, the "
+    "day is whole",
+    exits=(0, 2, 0),
+    requests=2 * ALL,
+)
+def budget_too_small(world: World) -> None:
+    world.declare(source=BUDGET.format(20))
+    world.serve()
+    today = world.date
+    yesterday = dt.date.fromisoformat(today) - dt.timedelta(days=1)
+    world.date = yesterday.isoformat()
+    world.extract("--allow-backdate")
+    world.is_whole()
+    world.date = today
+    ran = world.extract()
+    assert ran.requests == 0
+    ran.says("has 7 left, and at least 13 are needed", "wait until")
+    world.declare(source=BUDGET.format(100))
+    world.goes_on()
+
+
+def _shared(world: World) -> None:
+    world.declare(source=BUDGET.format(20))
+    world.serve(items=40)
+    slowly(world, SLOW)
+    arguments = world.arguments()
+    with world.begin(*arguments) as one, world.begin(*arguments) as other:
+        for running in (one, other):
+            world.keep(arguments, running.finish(90))
+    assert len(world.api.calls) == 20, f"{len(world.api.calls)} requests of a budget of 20"
+    assert "the budget of 20 requests in 30 d is used up" in world.attempts()[-1]["reason"]
+    world.declare(source=BUDGET.format(100))
+    world.goes_on()
+
+
+for s3 in (False, True):
+    row(
+        "source",
+        f"two runs at once that share a budget, {'in S3' if s3 else 'in a folder'}",
+        made="40 items; a budget of 20 requests; a larger one for a third run",
+        promised="20 requests of both together, counted by the source; the third run asks only for "
+        "what is missing",
+        exits=(3, 3, 0),
+        # What both asked for at once was taken from the budget twice.
+        requests=(42, 52),
+        s3=s3,
+    )(_shared)
