@@ -32,6 +32,7 @@ _MENDS = {
     errno.EACCES: f"let user {os.geteuid()} read and write there",
     errno.ENOENT: "the folder is gone: bring it back, or mount it again",
     errno.ESTALE: "mount it again",
+    errno.EISDIR: "it is a folder where a file has to be: move it away",
     errno.ENAMETOOLONG: "land in a location with a shorter path",
 }
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}

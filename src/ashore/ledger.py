@@ -99,7 +99,8 @@ class Ledger:
         account = self.accounts[failure.endpoint]
         if violated:
             account.violated += 1
-            self.violate(f"{failure.object}: {failure.reason}")
+            known = failure.reason.startswith(failure.object)
+            self.violate(failure.reason if known else f"{failure.object}: {failure.reason}")
         else:
             account.failed += 1
             account.first_reason = account.first_reason or failure.reason

@@ -389,7 +389,7 @@ def long_names(world: World) -> None:
 
 def encoded(value: str) -> str:
     """A value as its name holds it, worked out here once more."""
-    text = quote(value, safe="")
+    text = quote(value, safe="").replace("~", "%7E")
     if len(text) <= 150:
         return text
     cut = text[:150]
