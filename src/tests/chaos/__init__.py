@@ -11,6 +11,7 @@ from tests.chaos import (
     source_sets,
     store,
     together,
+    told_to_end,
 )
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "source_sets",
     "store",
     "together",
+    "told_to_end",
 ]

@@ -43,10 +43,8 @@ def _head(results: Sequence[Result], seconds: float) -> str:
 
 
 def _tables(results: Sequence[Result]) -> str:
-    return "\n".join(
-        f"### {AREAS[area]}\n\n{_table(list(some))}"
-        for area, some in groupby(results, key=lambda result: result.row.area)
-    )
+    areas = {area: [each for each in results if each.row.area == area] for area in AREAS}
+    return "\n".join(f"### {AREAS[area]}\n\n{_table(some)}" for area, some in areas.items())
 
 
 def _table(results: Sequence[Result]) -> str:
@@ -97,7 +95,12 @@ def told(rounds: Sequence[Seen]) -> str:
 
 
 def _exits(exits: Sequence[int]) -> str:
-    return ", ".join("killed" if status < 0 else str(status) for status in exits) or "none"
+    said = []
+    for status, same in groupby(exits):
+        times = len(list(same))
+        word = "killed" if status < 0 else str(status)
+        said.append(word + {1: "", 2: " twice"}.get(times, f" {times} times"))
+    return ", ".join(said) or "none"
 
 
 def _of(numbers: Sequence[int]) -> str:
