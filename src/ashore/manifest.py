@@ -169,6 +169,7 @@ def _read(store: Store, path: str, model: type[Model]) -> Model | None:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise Violated(
-            f"{path} is damaged ({place}: {first['msg']}); restore it from a copy"
-        ) from error
+        mend = "restore it from a copy"
+        if model is not Manifest:
+            mend = f"it is only a report; to move it away: {store.how_to_move(path)}"
+        raise Violated(f"{path} is damaged ({place}: {first['msg']}); {mend}") from error

@@ -80,12 +80,12 @@ def _chosen(
     """The days of a source to verify, the earliest first."""
     if wanted is not None:
         return [Day(name, wanted)]
-    complete = (
-        day for day in stated if day.source == name and store.read(day.manifest) is not None
-    )
-    chosen = list(complete if every_day else islice(complete, 1))
+    own = [day for day in stated if day.source == name]
+    complete = (day for day in own if store.read(day.manifest) is not None)
+    # Where no day is complete, the latest one says so, and other sources are read all the same.
+    chosen = list(complete if every_day else islice(complete, 1)) or own[:1]
     if not chosen:
-        raise Violated(f"{store.root}: no day of {name} is complete here")
+        raise Violated(f"{store.root}: no day of {name} has landed here")
     return chosen[::-1]
 
 
@@ -108,7 +108,7 @@ def verify_day(
     """
     manifest = read_manifest(store, day)
     if manifest is None:
-        raise Violated(f"{day.source} {day.date}: there is no manifest; the day is not complete")
+        raise Violated(f"{day.manifest}: it is missing; without it the day is not complete")
     with contextlib.closing(Spool()) as receipts:
         problems = _Problems(_stated(store, day, manifest, receipts))
         objects = size = 0
