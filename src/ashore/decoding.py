@@ -35,7 +35,7 @@ def decoder_of(content_encoding: str | None) -> Decoder:
         return _Inflate(zlib.MAX_WBITS | 16)
     if coding == "deflate":
         return _Inflate(zlib.MAX_WBITS)
-    raise BrokenBody(f"the content coding {coding[:40]!r} was not asked for")
+    raise BrokenBody(f"the content coding {coding!r} was not asked for")
 
 
 class _Identity:

@@ -24,6 +24,7 @@ from ashore.redaction import auth_headers
 
 _KEPT = ("etag", "last-modified", "content-type", "date", "retry-after", "location")
 _PIECE = 65_536
+_LENGTH = re.compile(r"[0-9]{1,18}(\s*,\s*[0-9]{1,18})*")  # repeated: RFC 9110, section 8.6
 _LATE = "the answer took longer than it may"
 _TLS = re.compile(r"\[SSL: \w+\] (.+?)\.? \(_ssl\.c")  # what OpenSSL says, without its place
 
@@ -132,6 +133,10 @@ class Sender:
 
     def _read(self, response: requests.Response, until: float) -> bytes:
         cap, sent, body = self._source.max_body, 0, io.BytesIO()
+        length = response.headers.get("content-length", "0")
+        if not _LENGTH.fullmatch(length):
+            # The library below would take it for none, and any end for the end of the body.
+            raise BrokenBody("the Content-Length is no number")
         decoder = decoder_of(response.headers.get("content-encoding"))
         # read1 gives what is there: a server that drips cannot hold a thread beyond its deadline.
         while piece := response.raw.read1(_PIECE, decode_content=False):

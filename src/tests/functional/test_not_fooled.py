@@ -41,6 +41,8 @@ def refused(shop: Shop, status: int) -> str:
         json_reply({"error": "overloaded"}),
         json_reply({"error": 0}),
         Reply(body=GOOD, content_length=50, cut_after=5),
+        Reply(body=GOOD, headers={"Content-Length": "ten", "Connection": "close"}),
+        Reply(body=GOOD, headers={"Content-Length": "9" * 5000, "Connection": "close"}),
         Reply(body=GOOD, chunked=True, cut_after=5),
         Reply(body=GOOD, headers={"Content-Encoding": "gzip"}),
         Reply(body=GOOD, headers={"Content-Encoding": "br"}),

@@ -109,6 +109,16 @@ def test_an_error_message_that_is_cut_within_the_key_is_told_to_nobody(
     assert KEY[:12] not in ran.out + ran.err + shop.written().decode()
 
 
+def test_a_content_coding_that_holds_the_key_is_told_to_nobody(
+    shop: Shop, api: ScriptedApi
+) -> None:
+    api.on("/items", Reply(body=b"[1]", headers={"Content-Encoding": f"{'x' * 25}{KEY}"}))
+    shop.declare(source=FORMS["bearer"])
+    ran = shop.extract("--json")
+    assert ran.status == 3
+    assert KEY[:12] not in ran.out + ran.err + shop.written().decode()
+
+
 @pytest.mark.parametrize("field", ["total", "rows"])
 def test_an_unknown_shape_that_holds_the_key_tells_it_to_nobody(
     shop: Shop, api: ScriptedApi, field: str
