@@ -11,8 +11,8 @@ _NEXT = {
         f"{_GOES_ON}; if it ends like this again, look at the source"
     ),
     ExitStatus.VIOLATED: (
-        "look at what is named: mend the catalog, accept the check, or move the object away as "
-        "shown; then run the same command again"
+        "look at what is named: mend the catalog, accept the check, or, while no other run of "
+        "the day is under way, move the object away as shown; then run the same command again"
     ),
     ExitStatus.LOCATION: f"mend the location, then run the same command again: {_GOES_ON}",
     ExitStatus.INTERRUPTED: f"run the same command again: {_GOES_ON}",

@@ -175,6 +175,24 @@ def test_a_part_of_a_set_with_other_records_is_violated_and_can_be_moved_away(
     assert [json.loads(body)["rows"] for body in shop.landed().values()] == [[1], [2], [3]]
 
 
+def test_each_page_in_the_way_is_named_once_so_that_one_run_tells_all(
+    shop: Shop, api: ScriptedApi
+) -> None:
+    three_pages(shop, api)
+    shop.extract()
+    forget(shop, "items/page=3.json")
+    api.on("/items", paged([{"pages": 3, "rows": [n + 1]} for n in range(3)]))
+    assert shop.extract().status == 4
+    violations = shop.attempt()["violations"]
+    assert [text.split()[0].rpartition("/")[2] for text in violations] == [
+        "page=1.json",
+        "page=2.json",
+    ]
+    for text in violations:
+        follow(shop, text)
+    assert shop.extract().status == 0
+
+
 @pytest.mark.parametrize("length", [10, 3000])
 def test_a_part_of_a_set_of_links_is_never_taken_for_the_whole(
     shop: Shop, api: ScriptedApi, length: int
