@@ -293,6 +293,16 @@ def test_a_terminal_shows_a_progress_bar_and_no_log_lines(shop: Shop, api: Scrip
     assert '"event"' not in shown
 
 
+def test_a_terminal_shows_how_far_verify_is(shop: Shop, api: ScriptedApi) -> None:
+    tree(api, ["a", "b", "c"])
+    shop.declare(TREE)
+    assert shop.extract().status == 0
+    status, shown = on_a_terminal(["verify", "--to", shop.to])
+    assert status == 0
+    assert "reading" in shown
+    assert "4/4" in shown
+
+
 # --- deadlines and signals
 
 
