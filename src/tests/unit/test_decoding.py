@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ashore.decoding import BrokenBody, decoder_of
+from tests.support.mangled import torn
 
 BODIES = st.binary(max_size=300) | st.binary(max_size=20).map(lambda b: b * 5000)
 CUTS = st.lists(st.integers(1, 40), max_size=20)
@@ -80,6 +81,39 @@ def test_a_damaged_gzip_body_is_broken_or_the_same(body: bytes, data: st.DataObj
     packed[data.draw(st.integers(10, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
     with contextlib.suppress(BrokenBody):
         assert decoded("gzip", [bytes(packed)]) == body
+
+
+@given(st.binary(min_size=1, max_size=100), st.data())
+def test_a_damaged_deflate_body_is_broken_or_the_same(body: bytes, data: st.DataObject) -> None:
+    # Behind its header, whose first bytes tell whether there is a checksum at all.
+    packed = bytearray(zlib.compress(body))
+    packed[data.draw(st.integers(2, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
+    with contextlib.suppress(BrokenBody):
+        assert decoded("deflate", [bytes(packed)]) == body
+
+
+@pytest.mark.parametrize("form", CODED)
+@given(BODIES, CUTS, st.data())
+def test_nearly_right_bytes_raise_nothing_else_and_unfold_in_small_pieces(
+    form: str, body: bytes, cuts: list[int], data: st.DataObject
+) -> None:
+    coding, pack = PACKED[form]
+    with contextlib.suppress(BrokenBody):
+        decoder = decoder_of(coding)
+        for chunk in pieces(data.draw(torn(pack(body))), cuts):
+            for piece in decoder.feed(chunk):
+                assert len(piece) <= 2**18
+        decoder.finish()
+
+
+@given(st.text(max_size=20) | st.sampled_from(["GZIP", " gzip ", "x-gzip", "Identity", "deflate,"]))
+def test_any_name_of_a_coding_is_known_or_told_in_short(name: str) -> None:
+    if name.strip().lower() in {"", "identity", "gzip", "x-gzip", "deflate"}:
+        assert list(decoder_of(name).feed(b"")) in ([], [b""])
+        return
+    with pytest.raises(BrokenBody, match="was not asked for") as broken:
+        decoder_of(name)
+    assert len(str(broken.value)) < 400
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])

@@ -2,13 +2,22 @@ import datetime as dt
 import hashlib
 import re
 from pathlib import PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from ashore.naming import Day, Values, date_of, is_nobodys, object_path, segment
+from ashore.naming import (
+    Day,
+    Values,
+    date_of,
+    is_nobodys,
+    is_within,
+    object_path,
+    segment,
+    source_of,
+)
 
 DAY = Day("world_bank", dt.date(2026, 11, 24))
 RAW = "raw/extraction_date=2026-11-24/source=world_bank/"
@@ -107,6 +116,71 @@ def test_two_requests_share_a_name_only_if_they_are_one(
     same = (first, page) == (second, other)
     names = object_path(DAY, "e", first, page), object_path(DAY, "e", second, other)
     assert (names[0] == names[1]) is same
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,59}", fullmatch=True)
+LEVELS = st.lists(st.tuples(NAMES, VALUES | st.just("x$folder$")), max_size=4).map(tuple)
+DAYS = st.builds(Day, NAMES, st.dates())
+
+
+@given(DAYS, NAMES, LEVELS, st.none() | st.integers(1, 10_000))
+def test_every_name_is_one_of_the_day_s_and_nobody_else_s(
+    day: Day, endpoint: str, levels: Values, page: int | None
+) -> None:
+    path = object_path(day, endpoint, levels, page)
+    assert is_within(path, day.raw)
+    assert not is_nobodys(path, 0)
+    parts = path.split("/")
+    assert (date_of(parts[1]), source_of(parts[2])) == (day.date, day.source)
+    assert all(len(part.encode()) <= 255 for part in parts)
+    assert path.isascii()
+    assert re.fullmatch(r"[\w.=%~/-]+\.json", path, re.ASCII)
+
+
+@given(DAYS, DAYS, NAMES, NAMES, LEVELS, LEVELS)
+def test_no_two_days_endpoints_or_sets_share_a_name(
+    day: Day, other: Day, endpoint: str, another: str, levels: Values, more: Values
+) -> None:
+    assume((day, endpoint, levels) != (other, another, more))
+    for page in (None, 1):
+        assert object_path(day, endpoint, levels, page) != object_path(other, another, more, page)
+
+
+@given(VALUES | st.text(st.characters(codec="utf-8"), min_size=20, max_size=300))
+def test_of_a_long_value_the_beginning_can_be_read_back(value: str) -> None:
+    kept, mark, digest = segment(value).partition("~")
+    assert value.encode().startswith(unquote_to_bytes(kept))
+    assert len(segment(value)) <= 150 + 1 + 16
+    assert (len(digest) == 16) is bool(mark)
+    assert not mark or len(kept) >= 148
+
+
+@given(VALUES, st.data())
+def test_names_fall_together_without_case_only_where_letters_differ_in_case(
+    value: str, data: st.DataObject
+) -> None:
+    # Hex digits are written in one way only, so no other two values can fall together.
+    turned = "".join(c.swapcase() if c.isascii() and data.draw(st.booleans()) else c for c in value)
+    other = data.draw(st.sampled_from([turned, value.casefold(), value.upper()]) | VALUES)
+    assume(other)
+    fall_together = segment(value).casefold() == segment(other).casefold()
+    alike = [re.sub(r"[A-Z]", lambda letter: letter[0].lower(), each) for each in (value, other)]
+    if "~" not in segment(value) + segment(other):
+        assert fall_together is (alike[0] == alike[1])
+    else:
+        assert not fall_together or alike[0] == alike[1]
+
+
+@given(st.text(max_size=40), st.lists(st.sampled_from([*"./\\~%a=-_ \0\n", "..", "%2e"])))
+@example("", ["..", "/", ".."])
+def test_no_path_of_another_s_is_within_a_folder(text: str, pieces: list[str]) -> None:
+    for rest in (text, "".join(pieces)):
+        if is_within(f"{RAW}{rest}", RAW):
+            resolved = PurePosixPath("/", RAW, rest)
+            assert not {"..", ".", ""} & set(rest.split("/"))
+            assert str(resolved) == f"/{RAW}{rest}"
+        assert not is_within(f"{RAW}../{rest}", RAW)
+        assert not is_within(f"/{RAW}{rest}", RAW)
 
 
 @given(st.dates())

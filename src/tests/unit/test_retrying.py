@@ -120,6 +120,27 @@ def test_a_date_asks_for_the_time_until_then(seconds: int) -> None:
     assert asked_pause(format_datetime(until, usegmt=True), NOW) == seconds
 
 
+FORMS = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["fixed", "rfc 850", "asctime"])
+@given(st.integers(-(10**9), 10**9), st.integers(1, 10**8))
+def test_each_form_of_a_date_asks_for_the_time_until_then(
+    form: str, later: int, seconds: int
+) -> None:
+    # Within the years that two digits can tell: 1995 to 2061.
+    now = NOW + dt.timedelta(seconds=later)
+    until = now + dt.timedelta(seconds=seconds)
+    assert asked_pause(until.strftime(form), now) == seconds
+    assert asked_pause(now.strftime(form), now) is None
+
+
+@given(st.integers(0, 10**40), st.sampled_from(["", " ", "\t"]), st.integers(0, 9))
+def test_seconds_are_asked_for_as_they_are_written(seconds: int, blank: str, zeros: int) -> None:
+    asked = asked_pause(f"{blank}{'0' * zeros}{seconds}{blank}", NOW)
+    assert asked == min(float(seconds), TEN_YEARS)
+
+
 def test_a_failure_that_may_pass_is_tried_again_from_the_start(declare: Declare) -> None:
     followed = failed(Worth.AGAIN, "http://api.example/elsewhere", attempt=2, hops=3)
     again = decided(declare(RETRY), followed)

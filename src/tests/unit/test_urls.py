@@ -1,8 +1,9 @@
+import re
 import time
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -142,6 +143,87 @@ def test_no_spelling_of_a_url_smuggles_a_request_to_another_host(rest: str) -> N
             continue
         if urls.same_host("http://a.example/v1/x", url):
             assert where_urllib3_would_go(url) in {"a.example", None}
+
+
+AUTHORITY = re.compile(
+    r"(https?)://([^/?#\\@\s]+?)(?::(\d*))?(?:[/?#].*)?", re.IGNORECASE | re.DOTALL
+)
+
+
+def place(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port by RFC 3986, section 3, of a URL without anything odd; else None."""
+    match = AUTHORITY.fullmatch(url)
+    if match is None or not re.fullmatch(
+        r"[\w.~%-]+|\[[0-9a-f:.]+\]", match[2], re.ASCII | re.IGNORECASE
+    ):
+        return None
+    scheme = match[1].lower()
+    port = int(match[3]) if match[3] else {"http": 80, "https": 443}[scheme]
+    return (scheme, match[2].lower(), port) if port < 2**16 else None
+
+
+def stays(asked: tuple[str, str, int], other: tuple[str, str, int] | None) -> bool:
+    """The rule of the reference: the same host and port; http may become https."""
+    if other is None or asked[1] != other[1]:
+        return False
+    if asked[0] == other[0]:
+        return asked[2] == other[2]
+    return asked[0] == "http" and (asked[2] == other[2] or (asked[2], other[2]) == (80, 443))
+
+
+SCHEMES = st.sampled_from(["http", "https", "HTTP", "hTTps", "ftp", "", "http:", "javascript"])
+HOSTS = st.sampled_from(
+    [
+        *(
+            "a.example",
+            "A.Example",
+            "a.example.",
+            "xn--a.example",
+            "b.example",
+            "a.example.b.example",
+        ),
+        *(
+            "a%2eexample",
+            "a.example%00",
+            "a\uff0eexample",
+            "\u24d0.example",
+            "a.e\u00e4",
+            "a..example",
+        ),
+        *("[::1]", "[::2]", "127.0.0.1", "0x7f.1", "2130706433", "u@a.example", "a.example\\"),
+        *("a.example\t", "a.example ", " a.example", "a.example\n", "a.example@b.example", "", "["),
+    ]
+)
+PORTS = st.sampled_from(
+    ["", ":", ":80", ":443", ":080", ":8080", ":0", ":65536", ":-1", ": 80", ":80x", ":\u0668"]
+)
+RESTS = st.sampled_from(
+    ["", "/", "?a=http://b.example/", "#@b.example", "\\@b.example/", ";x", "//b.example"]
+)
+SPELLINGS = st.builds(
+    "{}{}{}{}{}".format, SCHEMES, st.sampled_from(["://", ":", ":/", ":\\\\"]), HOSTS, PORTS, RESTS
+)
+SENT = ["http://a.example/x", "https://a.example/x", "http://a.example:8080/", "http://[::1]/"]
+
+
+@given(st.sampled_from(SENT), SPELLINGS)
+@example("http://a.example/x", "http://a.example:080/")
+@example("http://a.example/x", "http://a.example:/")
+def test_hosts_are_compared_as_the_standard_has_it(asked: str, other: str) -> None:
+    sent = place(asked)
+    assert sent is not None
+    try:
+        found = urls.join(asked, other)
+    except ValueError:
+        assert not urls.same_host(asked, other)
+        return
+    for url in (other, found):
+        # What is odd may be refused; nothing is taken for the same that is not.
+        assert not urls.same_host(asked, url) or stays(sent, place(url)), url
+    if stays(sent, place(other)):
+        assert urls.same_host(asked, other)
+        assert urls.host_of(asked) == urls.host_of(other)
+        assert where_urllib3_would_go(found) == sent[1]
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
