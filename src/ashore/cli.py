@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ashore.job import Outcome
 
 _DAMAGED = (
-    "nothing was changed, and all that is not named is as it landed; bring what is named back from "
-    "a copy, or move what is foreign away"
+    "nothing was changed; where neither the manifest nor the receipts are named, all else is as it "
+    "landed; bring what is named back from a copy, or move what is foreign away, and verify again"
 )
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 

@@ -182,7 +182,8 @@ def calendar(days: Iterable[DayStatus]) -> Table:
     """Return the calendar of days as a table."""
     table = Table()
     for heading in ("day", "source", "state", ""):
-        table.add_column(heading)
+        # Folded, not cut: in a long path the end is what tells.
+        table.add_column(heading, overflow="fold")
     for each in days:
         state = f"[{_COLOURS[each.state]}]{each.state.value}[/]"
         table.add_row(str(each.day.date), shown(each.day.source), state, shown(each.said))

@@ -3,6 +3,7 @@
 # Each of these enters its rows in the matrix.
 from tests.chaos import (
     kills,
+    reading,
     rot,
     security,
     source,
@@ -20,6 +21,7 @@ __all__ = [
     "security",
     "source",
     "source_bodies",
+    "reading",
     "source_days",
     "source_sets",
     "store",
