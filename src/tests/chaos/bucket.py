@@ -312,9 +312,13 @@ def lose(world: World, play: Play, key: str) -> None:
     times = world.chance.randint(1, 2)
     with between(world) as proxy:
         proxy.fault(play, "PUT", key, first=world.chance.randint(1, writes), times=times)
-        world.extract()
+        ran = world.extract()
         assert len(proxy.played) == times
+    ran.says(f"complete: {ALL} objects")
     world.is_whole()
+    manifest = world.manifest()
+    assert manifest is not None
+    assert manifest["requests"]["adopted"] == 0, "an object of its own was taken for another's"
     assert world.attempts() == []
     budget = json.loads(world.everything("state/")["state/source=shop/budget.json"])
     assert sum(count for _, count in budget["used"]) == ALL

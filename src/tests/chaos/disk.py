@@ -189,16 +189,17 @@ def pages(world: World) -> None:
 # --- a location that may not be written, or is none
 
 
-def unprivileged(world: World) -> Ran:
-    """Extract as somebody whom permissions bind: root without its capabilities."""
-    command = [sys.executable, "-m", "ashore", *world.arguments()]
+def unprivileged(world: World, *arguments: str) -> Ran:
+    """Run a command, or extract, as somebody whom permissions bind: root without capabilities."""
+    arguments = arguments or tuple(world.arguments())
+    command = [sys.executable, "-m", "ashore", *arguments]
     if os.geteuid() == 0:
         if not shutil.which("setpriv"):
             raise CannotBeMadeError("permissions do not bind root, and there is no setpriv")
         command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
     before = len(world.api.calls)
     with Running(command, environment(world.environment), world.folder) as running:
-        return world.keep(world.arguments(), running.finish(90), before)
+        return world.keep(arguments, running.finish(90), before)
 
 
 @row(

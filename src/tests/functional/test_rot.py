@@ -267,6 +267,15 @@ def test_whatever_is_no_report_is_named_by_status(landed_once: Landed, data: st.
         landed.restore()
 
 
+def test_the_calendar_shows_a_damaged_report_with_its_whole_path(landed: Landed) -> None:
+    landed.manifest.unlink()
+    report = landed.run / "started.json"
+    report.write_bytes(b"{")
+    shown = landed.ask("status", "--days", "1").out
+    cells = [line.split("│")[-2].strip() for line in shown.splitlines() if line.count("│") > 3]
+    assert str(report.relative_to(landed.root)) in "".join(cells)
+
+
 RUBBISH = [
     "manifests/extraction_date=2026-13-45/source=shop/manifest.json",
     "manifests/extraction_date=today/source=shop/manifest.json",
