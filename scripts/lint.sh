@@ -1,7 +1,8 @@
 #!/bin/sh
-# Run the checkers, or only the named ones: style, types, shell, lock, image, terraform. All of them
-# run even after one has failed. One whose tool cannot be had is skipped in one line; in CI, where
-# nobody reads that line, a skip is a failure.
+# Run the checkers, or only the named ones: style, types, shell, lock, audit, image, terraform. All
+# of them run even after one has failed. One whose tool cannot be had is skipped in one line; in CI,
+# where nobody reads that line, a skip is a failure. Only the audit may be skipped there too: where
+# no vulnerability service can be reached, no change is at fault.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 PATH=$PWD/.venv/bin:$PWD/.poetry/bin:$PATH
@@ -18,7 +19,7 @@ check() {
     fi
 }
 
-[ $# -gt 0 ] || set -- style types shell lock image terraform
+[ $# -gt 0 ] || set -- style types shell lock audit image terraform
 for name in "$@"; do
     case $name in
     style)
@@ -28,6 +29,7 @@ for name in "$@"; do
     types) check mypy ;;
     shell) check shellcheck scripts/*.sh .ci/run ;;
     lock) check poetry check --lock ;;
+    audit) check python scripts/audit.py ;;
     image) [ ! -f src/Dockerfile ] || check hadolint src/Dockerfile ;;
     terraform) [ ! -d terraform ] || check terraform fmt -check -recursive terraform ;;
     *)
