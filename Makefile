@@ -54,7 +54,7 @@ fuzz: .venv/.ready ## Search longer, at random, for what breaks a rule (EXAMPLES
 	@ASHORE_TEST_EXAMPLES='$(EXAMPLES)' .venv/bin/pytest --hypothesis-profile=fuzz --timeout=7200 \
 		-m hypothesis $(ARGS)
 
-lint: .venv/.ready ## Run every checker, or only those of CHECKS="style types shell lock"
+lint: .venv/.ready ## Run every checker, or only those of CHECKS="style types shell lock audit"
 	@sh scripts/lint.sh $(CHECKS)
 
 format: .venv/.ready ## Bring the Python code into form
