@@ -44,7 +44,7 @@ def _head(results: Sequence[Result], seconds: float) -> str:
 
 def _tables(results: Sequence[Result]) -> str:
     areas = {area: [each for each in results if each.row.area == area] for area in AREAS}
-    return "\n".join(f"### {AREAS[area]}\n\n{_table(some)}" for area, some in areas.items())
+    return "\n".join(f"### {AREAS[area]}\n\n{_table(some)}" for area, some in areas.items() if some)
 
 
 def _table(results: Sequence[Result]) -> str:
@@ -99,7 +99,7 @@ def _exits(exits: Sequence[int]) -> str:
     for status, same in groupby(exits):
         times = len(list(same))
         word = "killed" if status < 0 else str(status)
-        said.append(word + {1: "", 2: " twice"}.get(times, f" {times} times"))
+        said.append(word + {1: "", 2: " (twice)"}.get(times, f" ({times} times)"))
     return ", ".join(said) or "none"
 
 

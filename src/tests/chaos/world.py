@@ -232,10 +232,14 @@ class World:
     # --- what is there
 
     def landed(self) -> dict[str, bytes]:
-        """The bodies of the day, by the names that `truth` has."""
+        """The bodies of the day, by the names that `truth` has; none of other sources."""
         top = f"raw/extraction_date={self.date}/"
         prefix = f"{top}source={SOURCE}/endpoint="
-        return {path.removeprefix(prefix): body for path, body in self.everything(top).items()}
+        return {
+            path.removeprefix(prefix): body
+            for path, body in self.everything(top).items()
+            if path.startswith(f"{top}source={SOURCE}/") or not path.startswith(f"{top}source=")
+        }
 
     def everything(self, prefix: str = "") -> dict[str, bytes]:
         """All objects of the location below a prefix (ending in a slash), by their paths."""
