@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ashore.catalog import Auth, Source
 from ashore.errors import Misconfigured
@@ -79,11 +79,14 @@ class Redactor:
     def beginning(self, text: str, length: int) -> str:
         """Return so many characters of a text at most, without the secrets or a part of them."""
         seen = text[: 4 * length + self._longest]
-        cleaned = self.clean(seen)
         if len(seen) < len(text):
-            # Where it was cut, the secret may have been cut in two.
-            cleaned = cleaned[: len(cleaned) - self._longest]
-        return printable(cleaned[:length])
+            # Where it was cut, a secret may have been cut in two.
+            whole = max((each.end() for each in self._found(seen)), default=0)
+            seen = seen[: max(whole, len(seen) - self._longest)]
+        return printable(self.clean(seen)[:length])
+
+    def _found(self, text: str) -> Iterator[re.Match[str]]:
+        return self._text.finditer(text) if self._text else iter(())
 
 
 def without_any(text: str, environment: Mapping[str, str] = os.environ) -> str:
