@@ -30,6 +30,7 @@ class Fault:
     source: str = ""
     """More keys of the source in the catalog."""
     retry: str = SWIFT
+    quick: int = 1
     s3: bool = False
 
 
@@ -44,6 +45,7 @@ def tried_again(faults: Iterable[Fault]) -> None:
             "for by the next run",
             exits=(3, 0),
             requests=ALL + 2 + 2 + 1,
+            quick=fault.quick,
             s3=fault.s3,
         )(partial(_passing_and_lasting, fault))
 
@@ -58,6 +60,7 @@ def final(faults: Iterable[Fault]) -> None:
             promised="it is not tried again; all others land; the next run asks for it alone",
             exits=(3, 0),
             requests=ALL + 1,
+            quick=fault.quick,
             s3=fault.s3,
         )(partial(_lasting, fault))
 

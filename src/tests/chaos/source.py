@@ -189,6 +189,7 @@ tried_again(
             "sends some of its headers and resets the connection",
             lambda *_: Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Le", reset=True),
             "the connection was reset",
+            quick=0,
         ),
         Fault(
             "a reset in the middle of the body",
@@ -203,6 +204,7 @@ tried_again(
             "sends all of its body but the last byte and resets the connection",
             lambda body, _: Reply(body=body, cut_after=len(body) - 1, reset=True),
             "the connection was reset",
+            quick=0,
         ),
         Fault(
             "a connection closed without an answer",

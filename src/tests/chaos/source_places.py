@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.chaos.faulty import ALL, TRIES, Fault, final
@@ -30,7 +31,8 @@ def keys_in(call: Call) -> int:
 @row(
     "source",
     "a redirect within the host",
-    made="each of 12 items is elsewhere: 301, 302, 303, 307 and 308, to whole and relative places",
+    made="each of 12 items is elsewhere: 301, 302, 303, 307 and 308, to whole and relative places, "
+    "some of them with the query as it was asked, and so with the key",
     promised="every answer lands under its own name; the key is sent once with every request",
     exits=(0,),
     requests=ALL + 12,
@@ -39,12 +41,18 @@ def redirected(world: World) -> None:
     world.declare()
     world.serve()
     for number, (path, name) in enumerate(world.items()):
-        place = (f"/there{path}", f"{world.api.url}/there{path}#part")[number % 2]
-        world.api.on(path, redirect_reply(place, REDIRECTS[number % len(REDIRECTS)]))
+        world.api.on(path, partial(moved, world, number))
         world.answer(f"/there{path}", name, world.truth[name])
     world.extract()
     world.is_whole()
     assert {keys_in(call) for call in world.api.calls} == {1}
+
+
+def moved(world: World, number: int, call: Call) -> Reply:
+    """Redirect in one of many ways."""
+    place = f"/there{call.path}"
+    places = (place, f"{world.api.url}{place}#part", f"/there{call.target}")
+    return redirect_reply(places[number % 3], REDIRECTS[number % len(REDIRECTS)])
 
 
 @row(

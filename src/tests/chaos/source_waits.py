@@ -38,9 +38,9 @@ PAUSES: dict[str, tuple[str, float, Callable[[int], Reply]]] = {
         lambda _: Reply(429, headers={"Retry-After": ahead(3)}),
     ),
     "a pause with another failure": (
-        "503, 500 or a 403 that is tried again, and Retry-After: 2",
+        "503, a 403 that is tried again, or a web page under 200, and Retry-After: 2",
         2.0,
-        lambda number: Reply((503, 500, 403)[number % 3], headers={"Retry-After": "2"}),
+        lambda number: Reply((503, 200, 403)[number % 3], b"<html>", {"Retry-After": "2"}),
     ),
 }
 
