@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
 from collections.abc import Callable
 from email.utils import format_datetime
 from functools import partial
@@ -333,7 +334,14 @@ def budget_too_small(world: World) -> None:
 def _shared(world: World) -> None:
     world.declare(source=BUDGET.format(20))
     world.serve(items=40)
-    slowly(world, SLOW)
+    both = threading.Barrier(2)
+
+    def answer(call: Call) -> Reply:
+        if call.number <= 2:
+            both.wait(60)
+        return good(world.truth["items/all.json"])
+
+    world.api.on("/items", answer)
     arguments = world.arguments()
     with world.begin(*arguments) as one, world.begin(*arguments) as other:
         for running in (one, other):
@@ -348,7 +356,8 @@ for s3 in (False, True):
     row(
         "source",
         f"two runs at once that share a budget, {'in S3' if s3 else 'in a folder'}",
-        made="40 items; a budget of 20 requests; a larger one for a third run",
+        made="40 items; a budget of 20 requests; none is answered before both have asked; a larger "
+        "budget for a third run",
         promised="20 requests of both together, counted by the source; the third run asks only for "
         "what is missing",
         exits=(3, 3, 0),
