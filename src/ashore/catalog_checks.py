@@ -93,10 +93,11 @@ def _of_base_url(text: str) -> _Problems:
         host, _ = url.hostname or "", url.port
         ascii_host = host.encode("idna").decode()
     except (ValueError, UnicodeError):
-        yield "base_url", f'"{text}" is not a URL'
+        yield "base_url", f'"{_without_user(text)}" is not a URL'
         return
     if url.scheme not in {"http", "https"} or not host or any(c <= " " for c in text):
-        yield "base_url", f'"{text}" is not an http or https URL like "https://api.example.org/v1"'
+        shown = _without_user(text)
+        yield "base_url", f'"{shown}" is not an http or https URL like "https://api.example.org/v1"'
     elif "@" in url.netloc:
         yield "base_url", "must not hold a user or a password; name a variable with auth"
     elif host != ascii_host:
@@ -105,6 +106,11 @@ def _of_base_url(text: str) -> _Problems:
         yield "base_url", f'"{host}" is not the name of a host'
     elif url.query or url.fragment or text.endswith(("?", "#")):
         yield "base_url", "must not hold ? or #; put parameters into an endpoint's params"
+
+
+def _without_user(text: str) -> str:
+    """Return an address without what stands before an @: it may be a password."""
+    return re.sub(r"[^/@]*@", "***@", text)
 
 
 def _of_headers(source: Source) -> _Problems:

@@ -289,7 +289,10 @@ BASES = [
     "http://",
     "http:///x",
     "http://user@127.0.0.1:{port}",
-    "http://user:word@127.0.0.1:{port}",
+    "http://user:pass-the-word@127.0.0.1:{port}",
+    "ftp://user:pass-the-word@127.0.0.1",
+    "http://user:pass-the-word@[::1",
+    "user:pass-the-word@127.0.0.1",
     "http://127.0.0.1:{port}@127.0.0.2",
     "http://127.0.0.1:{port}\\\\@127.0.0.2",
     "http://127.0.0.1\\\\x:{port}",
@@ -306,7 +309,7 @@ BASES = [
     "security",
     "a base_url that is none",
     made="other schemes, users, a query, blanks, backslashes, no host, no port",
-    promised="nothing is asked, and nobody; says which line of the catalog is wrong",
+    promised="nothing is asked, and nobody; names the key of the catalog, and no password",
     exits=(2,),
     requests=0,
     rounds=len(BASES),
@@ -319,6 +322,7 @@ def no_base_url(world: World) -> None:
     watch = Watch.over(world)
     ran = world.extract(PYTHONPATH=watch.path)
     ran.says("[source.shop] base_url:")
+    assert "pass-the-word" not in ran.err, ran.err
     watch.asked_nobody()
 
 
