@@ -4,9 +4,11 @@ import datetime as dt
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ashore.catalog import Budget
 from ashore.errors import Incomplete, LocationUnusable, Misconfigured, Violated
@@ -17,12 +19,15 @@ _STEPS = 1_000
 """Requests are counted in steps of a thousandth of the window, so that the file stays small."""
 _RACES = 100
 
+_Moment = Annotated[int, Field(ge=0, le=10**11)]
+_Count = Annotated[int, Field(ge=0, le=10**9)]
+
 
 class _State(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     format: int = 1
-    used: list[tuple[int, int]] = []
+    used: list[tuple[_Moment, _Count]] = []
     """Pairs: the step's beginning in Unix seconds, and how many requests went out in it."""
 
 
@@ -44,12 +49,12 @@ class BudgetBook:
         Raises:
             Misconfigured: when fewer than the needed requests are left.
         """
-        state, _ = self._read()
-        left = self._budget.requests - sum(count for _, count in state.used)
+        used, _ = self._read()
+        left = self._budget.requests - used.total()
         if needed > left:
             raise Misconfigured(
                 f"the budget of {self._describe()} has {max(left, 0)} left, and at least {needed} "
-                f"are needed; wait until {self._next_free(state)}, or declare a larger budget"
+                f"are needed; wait until {self._next_free(used)}, or declare a larger budget"
             )
 
     def try_out(self) -> None:
@@ -59,10 +64,10 @@ class BudgetBook:
             LocationUnusable: when it cannot be kept here.
         """
         try:
-            state, version = self._read()
+            used, version = self._read()
         except Violated as violated:
             raise LocationUnusable(str(violated)) from violated
-        self._store.replace(self._path, self._written(state.used), version)
+        self._store.replace(self._path, self._written(used), version)
 
     def take(self) -> None:
         """Count one request.
@@ -72,44 +77,57 @@ class BudgetBook:
             LocationUnusable: when other runs are in the way for too long.
         """
         with self._lock:
+            counted: int | None = None
             for _ in range(_RACES):
-                state, version = self._read()
-                if sum(count for _, count in state.used) >= self._budget.requests:
-                    raise Incomplete(
-                        f"the budget of {self._describe()} is used up; "
-                        f"run again after {self._next_free(state)}"
-                    )
-                if self._store.replace(self._path, self._with_one_more(state), version):
+                step = self._count(instead_of=counted)
+                # What was counted long before it is sent would be free too early: where the
+                # location was so slow, it is counted anew, in the step of now.
+                if step is not None and self._clock() < step + 2 * self._step:
                     return
+                counted = counted if step is None else step
         raise LocationUnusable(f"{self._path}: other runs were in the way {_RACES} times")
 
-    def _read(self) -> tuple[_State, str | None]:
-        found = self._store.read_version(self._path)
+    def _count(self, instead_of: int | None) -> int | None:
+        """Count a request in the step of now; None where another run was in the way."""
+        used, version = self._read()
+        if instead_of is not None and used[instead_of]:
+            used[instead_of] -= 1
+        if used.total() >= self._budget.requests:
+            raise Incomplete(
+                f"the budget of {self._describe()} is used up; "
+                f"run again after {self._next_free(used)}"
+            )
+        step = self._step_of_now()
+        used[step] += 1
+        return step if self._store.replace(self._path, self._written(used), version) else None
+
+    def _read(self) -> tuple[Counter[int], str | None]:
+        """How many requests count still, by their step, and the version of the book."""
+        found, used = self._store.read_version(self._path), Counter[int]()
         if found is None:
-            return _State(), None
+            return used, None
         try:
             state = _State.model_validate_json(found[0])
         except ValidationError as error:
             move = self._store.how_to_move(self._path)
             raise Violated(f"{self._path} is damaged. To begin a new one: {move}") from error
-        since = self._clock() - self._budget.per - self._step
-        state.used = [(begin, count) for begin, count in state.used if begin > since]
-        return state, found[1]
+        since = self._clock() - self._budget.per - 2 * self._step
+        for begin, count in state.used:
+            used[begin] += count if begin > since else 0
+        return +used, found[1]
 
-    def _with_one_more(self, state: _State) -> bytes:
+    def _step_of_now(self) -> int:
         now = int(self._clock())
-        step = now - now % self._step
-        used = dict(state.used)
-        used[step] = used.get(step, 0) + 1
-        return self._written(used.items())
+        return now - now % self._step
 
     @staticmethod
-    def _written(used: Iterable[tuple[int, int]]) -> bytes:
-        return json.dumps({"format": 1, "used": sorted(used)}).encode() + b"\n"
+    def _written(used: Counter[int]) -> bytes:
+        counted = sorted((+used).items())
+        return json.dumps({"format": 1, "used": counted}).encode() + b"\n"
 
-    def _next_free(self, state: _State) -> str:
-        begin = min((begin for begin, _ in state.used), default=int(self._clock()))
-        moment = dt.datetime.fromtimestamp(begin + self._step + self._budget.per, dt.UTC)
+    def _next_free(self, used: Counter[int]) -> str:
+        begin = min(used, default=int(self._clock()))
+        moment = dt.datetime.fromtimestamp(begin + 2 * self._step + self._budget.per, dt.UTC)
         return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def _describe(self) -> str:

@@ -170,7 +170,8 @@ class Governor:
         """Count a request that is sent now, if it still may be."""
         with self._host.changed:
             now = self._clock.now()
-            if self._stopped or self._host.schedule.earliest(now) > now:
+            late = now >= self._until
+            if self._stopped or late or self._host.schedule.earliest(now) > now:
                 return False
             if self._limit is not None:
                 self._limit.take()

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 Path = tuple[str | int, ...]
@@ -19,6 +20,11 @@ TEXTS = [
     *("..", "../../x", "/etc/hostname", "a/../../b", "raw/", ".", "//x", "\\", "C:\\x", "{id}"),
 ]
 ODD: list[Any] = [True, False, [], {}, [[]], {"": ""}, [None], DEEP]
+
+
+def share(of_all: float) -> int:
+    """How many examples to try where each of them is dear: a share of the profile's."""
+    return max(1, round(settings().max_examples * of_all))
 
 
 def paths(document: Any) -> list[Path]:

@@ -7,8 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ashore.errors import Incomplete
-from ashore.governor import Breaker, Clock, Governor, Host, RequestLimit, Schedule
+from ashore.governor import Breaker, Governor, Host, RequestLimit, Schedule
 from ashore.units import Rate
+from tests.support.clock import MadeUpTime
 
 RATES = st.builds(Rate, st.integers(1, 20), st.floats(0.1, 100))
 GAPS = st.lists(st.floats(0, 30), min_size=1, max_size=80)
@@ -104,26 +105,6 @@ def test_a_request_that_a_limit_refuses_is_not_sent_and_not_counted() -> None:
         with pytest.raises(Incomplete, match="used up"):
             governor.turn()
     assert governor.sent == 0
-
-
-class MadeUpTime(Clock):
-    """A clock on which waiting takes no time; something may happen while one waits."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-        self.meanwhile: list[tuple[float, Callable[[], None]]] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def wait(self, changed: threading.Condition, seconds: float) -> None:
-        until = self.time + seconds
-        if self.meanwhile and self.meanwhile[0][0] <= until:
-            moment, happens = self.meanwhile.pop(0)
-            self.time = max(self.time, moment)
-            happens()
-        else:
-            self.time = until
 
 
 TURNS = st.lists(
@@ -228,6 +209,15 @@ def test_a_pause_that_comes_while_the_budget_is_asked_holds() -> None:
     assert governor.turn()
     # What was counted before the pause would be free too early, so it is counted again after it.
     assert (clock.time, governor.sent, budget.taken) == (30.0, 1, 2)
+
+
+def test_nothing_is_sent_where_the_deadline_passed_while_the_budget_was_asked() -> None:
+    clock = MadeUpTime()
+    slow = Slow([lambda: setattr(clock, "time", 11.0)])
+    governor = Governor(Host(clock=clock), until=10.0, budget=slow)
+    with pytest.raises(Incomplete, match="deadline"):
+        governor.turn()
+    assert governor.sent == 0
 
 
 @given(st.integers(0, 5))
