@@ -311,7 +311,7 @@ def lose(world: World, play: Play, key: str) -> None:
     writes = 1 if key in {WRITTEN["the manifest"], WRITTEN["the receipts"]} else 2
     times = world.chance.randint(1, 2)
     with between(world) as proxy:
-        proxy.fault(play, "PUT", key, first=world.chance.randint(1, writes), times=times)
+        proxy.fault(play, "PUT", key, first=1 + (world.round - 1) % writes, times=times)
         ran = world.extract()
         assert len(proxy.played) == times
     ran.says(f"complete: {ALL} objects")
