@@ -151,18 +151,15 @@ class Folder:
                 return False
             self._make_folder(str((self._root / path).parent))
             os.replace(aside, self._root / path)
-            _sync_folder((self._root / path).parent)
+            _sync_folder(f"{self._root}/{path}".rpartition("/")[0])
             return True
 
     def settle(self, prefix: str) -> None:
         """Make every folder below one, and those above it, last; their files did already."""
         with self._usable(self._root / prefix):
             for folder, _, _ in os.walk(self._root / prefix):
-                _sync_folder(Path(folder))
-            above = (self._root / prefix).parent
-            while above.is_relative_to(self._root):
-                _sync_folder(above)
-                above = above.parent
+                _sync_folder(folder)
+            _sync_above(self._root / prefix, self._root)
 
     def how_to_move(self, path: str) -> str:
         """Return the shell's command that moves a file out of the way."""
@@ -228,25 +225,41 @@ class Folder:
         with self._lock:
             if day not in self._journals:
                 self._refuse_links(str(self._own / "metadata" / day))
-                self._journals[day] = _Journal(self._own / "metadata" / day)
+                self._journals[day] = _Journal(self._own / "metadata" / day, self._root)
             return self._journals[day]
 
 
 class _Journal:
     """The metadata of one day's files: a file for each run, a line for each object.
 
-    A line is written before its file gets its name, so that no file is ever without one.
+    A line is on the disk before its file gets its name, so that no file is ever without one.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, root: Path) -> None:
+        self._folder, self._root = folder, root
         self._own: int | None = None
         self._own_name = folder / f"{time.time_ns():020}-{uuid.uuid4().hex}.jsonl"
+        self._written = self._flushed = 0
+        self._flushing = threading.Lock()
         self._read: dict[Path, int] = {}
         self._found = Spool()
         self._lock = threading.Lock()
 
     def add(self, path: str, metadata: Metadata) -> None:
+        """Note something, and return when the note would survive a loss of power."""
+        written = self._write(path, metadata)
+        with self._flushing:
+            # Whoever waited here finds its line flushed with that of the one who went before.
+            if self._flushed < written and self._own is not None:
+                flushed = self._written
+                os.fsync(self._own)
+                self._flushed = flushed
+
+    def void(self, path: str, sha256: str) -> None:
+        """Take a note back: the name was taken by another run's file."""
+        self._write(path, {"sha256": sha256, "void": True})
+
+    def _write(self, path: str, metadata: Metadata) -> int:
         # A line end before it as well: a line that a full disk cut off must not spoil this one.
         line = b"\n%b\n" % _encode({"path": path, **metadata}).encode()
         with self._lock:
@@ -255,11 +268,10 @@ class _Journal:
                 self._own = os.open(
                     self._own_name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o666
                 )
+                _sync_above(self._own_name, self._root)
             _write_all(self._own, line)
-
-    def void(self, path: str, sha256: str) -> None:
-        """Take a note back: the name was taken by another run's file."""
-        self.add(path, {"sha256": sha256, "void": True})
+            self._written += 1
+            return self._written
 
     def find(self, path: str, sha256: str) -> Metadata | None:
         """Return what was noted for a file with just these bytes, or else for one of this name."""
@@ -366,12 +378,21 @@ def _write_all(descriptor: int, data: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_above(folder: Path, root: Path) -> None:
+    """Make the names of a path last: its own, and those of all folders above it."""
+    for above in folder.parents:
+        # What lies above the location may be another's, or of a kind that cannot be flushed.
+        beyond = () if above.is_relative_to(root) else (OSError,)
+        with contextlib.suppress(*beyond):
+            _sync_folder(str(above))
 
 
 def _raise_unless_missing(error: OSError) -> None:

@@ -3,6 +3,7 @@
 # Each of these enters its rows in the matrix.
 from tests.chaos import (
     kills,
+    power_loss,
     reading,
     rot,
     security,
@@ -21,6 +22,7 @@ from tests.chaos import (
 
 __all__ = [
     "kills",
+    "power_loss",
     "reading",
     "rot",
     "security",

@@ -56,6 +56,8 @@ class Seen:
     """Of the longest command."""
     told: str
     """What the first command that did not end with 0 told its reader."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """What was measured besides, by what it is."""
 
 
 @dataclass(slots=True)
@@ -147,6 +149,7 @@ def play(each: Row, place: Place, seed: int, number: int) -> Outcome:
                 bytes=world.compared,
                 seconds=max((run.seconds for run in world.runs), default=0.0),
                 told=next((run.told for run in world.runs if run.status > 0), ""),
+                figures=world.figures,
             )
     except CannotBeMadeError as error:
         return error

@@ -18,7 +18,7 @@ from tests.chaos.shelves import ALL
 from tests.chaos.world import Place, Ran, World
 from tests.support.process import Running
 
-OPERATIONS = {False: 420, True: 48}
+OPERATIONS = {False: 480, True: 48}
 """About how often a run of the whole world calls upon the disk, or upon S3."""
 AT_OPERATION = """
 import itertools, os, threading

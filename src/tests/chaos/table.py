@@ -7,6 +7,7 @@ import platform
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 from tests.chaos.matrix import Result, Row, Seen
 
@@ -85,8 +86,17 @@ def seen(result: Result) -> str:
     longest = max(each.seconds for each in rounds)
     return (
         f"exit {' / '.join(exits)}; {requests} requests; {compared:,} bytes compared; "
-        f"longest {longest:.1f} s"
+        f"longest {longest:.1f} s{_figures(rounds)}"
     )
+
+
+def _figures(rounds: Sequence[Seen]) -> str:
+    """What was measured besides: the middle of all rounds, and the least and the most."""
+    told = []
+    for name in rounds[0].figures:
+        found = [each.figures[name] for each in rounds]
+        told.append(f"; {median(found):.2f} ({min(found):.2f} to {max(found):.2f}) {name}")
+    return "".join(told)
 
 
 def told(rounds: Sequence[Seen]) -> str:

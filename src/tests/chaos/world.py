@@ -126,6 +126,8 @@ class World:
     truth: dict[str, bytes] = field(default_factory=dict)
     """What has to land: bodies by their names below the source, without `endpoint=`."""
     compared: int = 0
+    figures: dict[str, float] = field(default_factory=dict)
+    """What a round measures besides, by what it is: the table shows it over all rounds."""
     api: ScriptedApi = field(default_factory=ScriptedApi)
     date: str = field(default_factory=lambda: dt.datetime.now(dt.UTC).date().isoformat())
     environment: dict[str, str | None] = field(default_factory=dict)
