@@ -11,8 +11,9 @@ _NEXT = {
         f"{_GOES_ON}; if it ends like this again, look at the source"
     ),
     ExitStatus.VIOLATED: (
-        "look at what is named: mend the catalog, accept the check, or, while no other run of "
-        "the day is under way, move the object away as shown; then run the same command again"
+        "look at what is named: if the source was wrong for a while, run the same command again; "
+        "else mend the catalog, accept the check, or, while no other run of the day is under way, "
+        "move the object away as shown, and run it again"
     ),
     ExitStatus.LOCATION: f"mend the location, then run the same command again: {_GOES_ON}",
     ExitStatus.INTERRUPTED: f"run the same command again: {_GOES_ON}",
