@@ -11,13 +11,17 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from local_s3 import S3Server
 from tests.chaos.leaks import found, keys_of
 from tests.support.api import Reply, ScriptedApi
 from tests.support.process import Finished, Running, start
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 SOURCE = "shop"
 SECRET = "k/ey+of=the%shop'7"
@@ -44,39 +48,39 @@ path = "items"
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """Where rows that need S3 land: a bucket of a local server."""
 
     server: S3Server
     bucket: str
 
+    @cached_property
+    def client(self) -> S3Client:
+        """One client for all that look here: to make one takes longer than to use it."""
+        return self.server.client()
+
     def read(self, prefix: str) -> dict[str, bytes]:
         """Return all objects below a prefix, by their keys without it."""
-        with contextlib.closing(self.server.client()) as client:
-            pages = client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            )
-            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-            return {
-                key.removeprefix(prefix): client.get_object(Bucket=self.bucket, Key=key)[
-                    "Body"
-                ].read()
-                for key in keys
-            }
+        return {
+            key.removeprefix(prefix): self.client.get_object(Bucket=self.bucket, Key=key)[
+                "Body"
+            ].read()
+            for key in self._keys(prefix)
+        }
 
     def carried(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Yield all objects below a prefix: the key, and all that a reader of it is sent."""
-        with contextlib.closing(self.server.client()) as client:
-            pages = client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            )
-            for entry in (entry for page in pages for entry in page.get("Contents", [])):
-                answer = client.get_object(Bucket=self.bucket, Key=entry["Key"])
-                head = json.dumps(
-                    [entry["Key"], answer["Metadata"], answer["ResponseMetadata"]["HTTPHeaders"]]
-                )
-                yield entry["Key"], b"%s\n%s" % (head.encode(), answer["Body"].read())
+        for key in self._keys(prefix):
+            answer = self.client.get_object(Bucket=self.bucket, Key=key)
+            head = json.dumps([key, answer["Metadata"], answer["ResponseMetadata"]["HTTPHeaders"]])
+            yield key, b"%s\n%s" % (head.encode(), answer["Body"].read())
+
+    def _keys(self, prefix: str) -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        )
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
 @dataclass(frozen=True, slots=True)
