@@ -36,7 +36,7 @@ def burst(world: World) -> None:
     promised="the others land; the next run asks for these 6 alone",
     exits=(3, 0),
     requests=ALL + 2 * 6 + 6,
-    s3=True,
+    quick=0,
 )
 def long_burst(world: World) -> None:
     world.declare()
@@ -167,6 +167,7 @@ final(
             lambda *_: Reply(400, b'{"error": "no such country"}'),
             "HTTP 400",
             retry=HEALING,
+            quick=0,
         ),
     ]
 )
@@ -177,6 +178,7 @@ tried_again(
             "answers with one of these",
             lambda _, world: html_reply((408, 425, 429)[world.round % 3]),
             "HTTP 4",
+            quick=0,
         ),
         Fault(
             "a reset before the headers",
@@ -211,12 +213,14 @@ tried_again(
             "closes the connection when it is asked",
             lambda *_: Reply(raw=b""),
             "closed without an answer",
+            quick=0,
         ),
         Fault(
             "nonsense instead of an answer",
             "greets as another protocol does",
             lambda *_: Reply(raw=b"SSH-2.0-OpenSSH_9.6\r\n"),
             "what came is no HTTP",
+            quick=0,
         ),
     ]
 )

@@ -54,7 +54,6 @@ tried_again(
             "says 10 more bytes than there are, and hangs up after the last one",
             lambda body, _: Reply(body=body, content_length=len(body) + 10, cut_after=len(body)),
             "the body was cut off",
-            s3=True,
         ),
         Fault(
             "Content-Length larger than the body, and silence",
@@ -84,6 +83,7 @@ tried_again(
             "sends all of its body, and hangs up before the last chunk, which is empty",
             lambda body, _: Reply(body=body, chunked=True, cut_after=len(body)),
             "the body was cut off",
+            quick=0,
         ),
         Fault(
             "chunks without a length",
@@ -105,6 +105,7 @@ tried_again(
             "sends some of a gzip, with a Content-Length that is right for it",
             lambda body, world: gzipped(gzip.compress(body)[: cut(body, world)]),
             "the content coding is cut off",
+            quick=0,
         ),
         Fault(
             "a gzip that is none",
@@ -120,6 +121,7 @@ tried_again(
                 body=body, headers={"Content-Encoding": ("br", "zstd", "x-y")[world.round % 3]}
             ),
             "was not asked for",
+            quick=0,
         ),
         Fault(
             "a byte a second",
@@ -127,6 +129,7 @@ tried_again(
             lambda body, _: Reply(body=body, drip=1),
             "the answer took longer than it may",
             source='timeout = { total = "2500ms" }',
+            quick=0,
         ),
         Fault(
             "headers, a byte at a time",
@@ -134,7 +137,6 @@ tried_again(
             lambda *_: Reply(raw=b"HTTP/1.1 200 OK\r\nX-Filler: " + b"x" * 1000, drip=0.25),
             "the answer took longer than it may",
             source=BRIEF_TOTAL,
-            quick=0,
         ),
         Fault(
             "silence",
@@ -142,6 +144,7 @@ tried_again(
             lambda *_: Reply(delay=60),
             "no byte within timeout.read",
             source=BRIEF_READ,
+            quick=0,
         ),
         Fault(
             "an endless body, slowly",
@@ -263,7 +266,6 @@ tried_again(
             "sends one",
             lambda *_: html_reply(),
             "the body is not JSON",
-            s3=True,
         ),
         Fault(
             "an error envelope under 200",
@@ -277,6 +279,7 @@ tried_again(
             "sends such an error",
             lambda *_: Reply(body=BOM + XML, headers={"Content-Type": "text/xml"}),
             "the body is not JSON",
+            quick=0,
         ),
         Fault(
             "invalid UTF-8",
@@ -287,12 +290,14 @@ tried_again(
                 ]
             ),
             "the body is not UTF-8",
+            quick=0,
         ),
         Fault(
             "an empty body",
             "sends no byte, or blanks, or a byte order mark alone",
             lambda _, world: good((b"", b" \r\n", BOM)[world.round % 3]),
             "the body is empty",
+            quick=0,
         ),
         Fault(
             "truncated JSON",
@@ -305,6 +310,7 @@ tried_again(
             "sends 100,000 brackets, closed again",
             lambda *_: good(b"[" * 100_000 + b"]" * 100_000),
             "nested too deep",
+            quick=0,
         ),
     ]
 )

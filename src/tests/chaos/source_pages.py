@@ -68,6 +68,7 @@ def no_end(world: World) -> None:
     promised="every set lands, without being fetched again",
     exits=(0,),
     requests=2 * ONCE,
+    quick=0,
 )
 def failing_page(world: World) -> None:
     for listing in set_out(world):

@@ -91,6 +91,7 @@ def hops(world: World, path: str, name: str, number: int) -> None:
     promised="it is lost after five redirects; the next run asks for it alone",
     exits=(3, 0),
     requests=ALL + HOPS + 1,
+    quick=0,
 )
 def circle(world: World) -> None:
     world.declare()
@@ -115,6 +116,7 @@ final(
             "redirects without a Location, or to one that is no address",
             lambda _, world: Reply(302, headers=({}, {"Location": "http://["})[world.round % 2]),
             "not on the host that was asked",
+            quick=0,
         ),
         Fault(
             "a redirect to another scheme",
@@ -123,6 +125,7 @@ final(
                 ("ftp://127.0.0.1/x", "file:///etc/passwd", "data:,[]")[world.round % 3]
             ),
             "not on the host that was asked",
+            quick=0,
         ),
     ]
 )
@@ -181,6 +184,7 @@ def downgraded(world: World) -> None:
     promised="every answer lands",
     exits=(0,),
     requests=ALL + 12,
+    quick=0,
 )
 def upgraded(world: World) -> None:
     with secured(world):
@@ -329,6 +333,7 @@ def untrusted(world: World) -> None:
     promised="nothing is asked; says so",
     exits=(3,),
     requests=0,
+    quick=0,
 )
 def wrong_name(world: World) -> None:
     with secured(world, "DNS:elsewhere.invalid"):
@@ -344,6 +349,7 @@ def wrong_name(world: World) -> None:
     promised="nothing is asked in the clear; says so; then the day is whole",
     exits=(3, 0),
     requests=ALL,
+    quick=0,
 )
 def plain(world: World) -> None:
     world.serve()

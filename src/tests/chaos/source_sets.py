@@ -60,6 +60,7 @@ def more_pages_at_the_end(_asked: int, begin: int, document: Document) -> Docume
     promised="each set is fetched again as a whole, and lands",
     exits=(0,),
     requests=2 * ONCE,
+    quick=0,
 )
 def total_once(world: World) -> None:
     set_out(world, first_time(one_less))
@@ -117,6 +118,7 @@ def always_another_total(world: World) -> None:
     promised="nothing of the set lands; the next run asks anew",
     exits=(4, 0),
     requests=(TRIES + 1) * PAGES,
+    quick=0,
 )
 def another_number_of_pages(world: World) -> None:
     listings = set_out(world, more_pages_at_the_end, lambda _: None, "page")
@@ -188,6 +190,7 @@ def on_no_page_once(world: World) -> None:
     exits=(4, 0),
     # What steps by the records received asks for a fourth page.
     requests=TRIES * (ONCE + 1) + ONCE,
+    quick=0,
 )
 def on_no_page(world: World) -> None:
     never_lands(world, set_out(world, with_a_gap), "the API declares 12 records and sent 11")
@@ -202,6 +205,7 @@ def on_no_page(world: World) -> None:
     exits=(4, 0),
     # What steps by the records received cannot go on.
     requests=TRIES * (ONCE - 1) + ONCE,
+    quick=0,
 )
 def empty_page(world: World) -> None:
     def lie(_asked: int, begin: int, document: Document) -> Document:
@@ -241,7 +245,6 @@ def once(happens: Callable[[Listing], None]) -> Callable[[Listing], None]:
     exits=(0,),
     # Of numbered pages, the third one may have been asked for before the second one disagreed.
     requests=(SETS * (2 + PAGES + 1), SETS * (2 + PAGES + 1) + 1),
-    s3=True,
 )
 def grown(world: World) -> None:
     listings = set_out(world, then=once(grows))
@@ -276,6 +279,7 @@ def swapped(world: World) -> None:
     promised="nothing of the sets lands; the next run asks anew",
     exits=(4, 0),
     requests=(TRIES + 1) * ONCE,
+    quick=0,
 )
 def restless(world: World) -> None:
     never_lands(world, set_out(world, then=swaps), "1 records repeat a key")

@@ -81,7 +81,7 @@ for name, (made, seconds, pausing) in PAUSES.items():
         "lands",
         exits=(0,),
         requests=1 + BUSY + 1,
-        quick=0 if "another" in name else 1,
+        quick=1 if "seconds" in name else 0,
     )(partial(_paused, seconds, pausing))
 
 
@@ -171,6 +171,7 @@ for name, (header, made, options, words) in TOO_LONG.items():
         "asks for what is missing",
         exits=(3, 0),
         requests=ALL + 1,
+        quick=0 if "tomorrow" in name else 1,
         s3="day" in name,
     )(partial(_too_long, header, options, words))
 
@@ -243,6 +244,7 @@ def ends_in_time(seconds: float, deadline: float) -> None:
     promised="what is under way is cut, and the run ends in time; the next one asks for the rest",
     exits=(3, 0),
     requests=(ALL + 1, ALL + 8),
+    quick=0,
 )
 def deadline_in_silence(world: World) -> None:
     world.declare()
@@ -290,6 +292,7 @@ BUDGET = 'budget = {{ requests = {}, per = "30d" }}'
     "what is missing is asked for",
     exits=(3, 3, 0),
     requests=8 + 1,
+    quick=0,
 )
 def budget(world: World) -> None:
     world.declare(source=BUDGET.format(8))
@@ -362,5 +365,6 @@ for s3 in (False, True):
         exits=(3, 3, 0),
         # What both asked for at once was taken from the budget twice.
         requests=(42, 52),
+        quick=0 if s3 else 1,
         s3=s3,
     )(_shared)
