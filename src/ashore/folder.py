@@ -322,7 +322,7 @@ class _Journal:
             kept = None if note.get("void") else note
             self._found.put(f"{journal}\n{path}\n{sha256}", kept)
             self._found.put(f"{journal}\n{path}", kept)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return  # a line that a machine did not finish: its file, if any, has no metadata
 
 

@@ -5,9 +5,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ashore.errors import Violated
 from ashore.naming import Day, date_of, source_of
@@ -15,6 +15,8 @@ from ashore.redaction import in_json
 from ashore.store import Store
 
 FORMAT = 1
+Count = Annotated[int, Field(ge=0, le=10**60)]
+"""Far more than there can be of anything, and yet a number that can be computed with."""
 _SEAL = "manifest_sha256"
 _SEALED = re.compile(rb'^  "manifest_sha256": "([0-9a-f]{64})",\n', re.MULTILINE)
 
@@ -38,21 +40,30 @@ class Reference(_Read):
 class Sent(_Read):
     """What went out: all requests, those of them that were retries, and objects adopted."""
 
-    sent: int
-    retried: int
-    adopted: int
+    sent: Count
+    retried: Count
+    adopted: Count
+
+
+class Check(_Read):
+    """One expectation, as it was judged; its figures are what they are."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    verdict: str
 
 
 class Entry(_Read):
     """One endpoint's line of the ledger."""
 
-    expected: int
-    landed: int
-    missing: int
-    objects: int = 0
-    records: int
-    declared_total: int | None = None
-    checks: list[dict[str, Any]] = []
+    expected: Count
+    landed: Count
+    missing: Count
+    objects: Count = 0
+    records: Count
+    declared_total: Count | None = None
+    checks: list[Check] = []
 
 
 class Statement(_Read):
@@ -65,8 +76,8 @@ class Statement(_Read):
     started_at: str
     finished_at: str
     requests: Sent
-    objects: int
-    bytes: int
+    objects: Count
+    bytes: Count
     source_sha256: str
     ledger: Mapping[str, Entry]
 

@@ -132,20 +132,27 @@ def adopted(path: str, url: str, notes: Metadata) -> Receipt:
     """
     origin = Origin(
         url=url,
-        final_url=notes.get("final_url"),
+        final_url=_text(notes.get("final_url")),
         status=_count(notes["status"]),
         fetched_at=str(notes["fetched_at"]),
         duration_ms=_count(notes["duration_ms"]),
         attempts=_count(notes["attempts"]),
         headers={str(name): str(value) for name, value in notes["headers"].items()},
-        link=notes.get("link"),
+        link=_text(notes.get("link")),
         link_untold=bool(notes.get("link_untold")),
     )
+    if origin.status != 200:
+        raise ValueError("nothing but a good answer lands")
     size, sha256 = _count(notes["bytes"]), str(notes["sha256"])
-    records, total = _count(notes["records"]), notes.get("total")
-    if total is not None and not isinstance(total, int):
-        raise TypeError("the total is no number")
+    found = notes.get("total")
+    records, total = _count(notes["records"]), None if found is None else _count(found)
     return Receipt(path, origin, size, sha256, records, total, adopted=True)
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("a text is none")
+    return value
 
 
 def _count(value: object) -> int:

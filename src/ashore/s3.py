@@ -392,6 +392,6 @@ def _ascii(metadata: Metadata) -> str:
 def _metadata(found: dict[str, str]) -> Metadata | None:
     try:
         document = json.loads(found["ashore"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

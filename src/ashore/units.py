@@ -86,7 +86,7 @@ def whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever an API ma
     except InvalidOperation:
         return None
     # A few characters like 1e999999999 would otherwise become a number that fills the memory.
-    if not number.is_finite() or number < 0 or number.adjusted() > _MOST_DIGITS:
+    if not number.is_finite() or number < 0 or number.adjusted() >= _MOST_DIGITS:
         return None
     if number != number.to_integral_value():
         return None

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-Path = tuple[str | int, ...]
 DEEP: Any = {}
 for _ in range(80):
     DEEP = {"a": [DEEP]}
-NUMBERS: list[Any] = [-1, 0, 1, 2**31, 2**63, 10**30, 10**400, 0.5, -0.0, 1e308]
+INTEGERS = [-1, 0, 1, 2**31, 2**63, 10**18, 10**30, 10**61, 10**310, 10**400]
+NUMBERS: list[Any] = [*INTEGERS, 0.5, -0.0, 1e308]
 NO_NUMBERS: list[Any] = [float("inf"), float("nan")]
 TEXTS = [
     *("", " ", "0", "-1", "5", "1e3", "true", "x" * 5_000, "é\u202e\x1b[31m[/b]\n\0", "%2e%2e%2f"),
@@ -27,40 +27,37 @@ def share(of_all: float) -> int:
     return max(1, round(settings().max_examples * of_all))
 
 
-def paths(document: Any) -> list[Path]:
-    """Where the values of a document are, from the whole to the least."""
-    found: list[Path] = [()]
-    if isinstance(document, dict | list):
-        keys = document.keys() if isinstance(document, dict) else range(len(document))
-        found += [(key, *path) for key in keys for path in paths(document[key])]
-    return found
-
-
 ANY = (*NUMBERS, *NO_NUMBERS, *TEXTS, *ODD, None)
 """Values that are seldom what was meant."""
 
 
+WAYS = ["drop", "put", "like", "like", "name", "double", "swap"]
+
+
 @st.composite
 def mangled(draw: st.DrawFn, document: Any, pool: Sequence[Any] = ANY) -> Any:
-    """A document in which one to three things are gone, named anew, doubled, swapped or others."""
+    """A document in which some things are gone, named anew, doubled, swapped or others.
+
+    Or only others of the same kind, and more of them: those are looked at further.
+    """
     document = copy.deepcopy(document)
-    for _ in range(draw(st.integers(1, 3))):
-        path = draw(st.sampled_from(paths(document)))
-        if not path:
-            continue
-        *above, key = path
-        _change(draw, _at(document, above), key, pool)
+    mildly = draw(st.booleans())
+    for _ in range(draw(st.integers(1, 6 if mildly else 3))):
+        parent, key = None, None
+        here = document
+        while isinstance(here, dict | list) and here:
+            if parent is not None and not mildly and draw(st.booleans()):
+                break
+            parent = here
+            key = draw(st.sampled_from(list(here) if isinstance(here, dict) else range(len(here))))
+            here = here[key]
+        if parent is not None:
+            how = "like" if mildly else draw(st.sampled_from(WAYS))
+            _change(draw, how, parent, key, pool)
     return document
 
 
-def _at(document: Any, path: Sequence[str | int]) -> Any:
-    for key in path:
-        document = document[key]
-    return document
-
-
-def _change(draw: st.DrawFn, parent: Any, key: Any, pool: Sequence[Any]) -> None:
-    how = draw(st.sampled_from(["drop", "put", "like", "like", "name", "double", "swap"]))
+def _change(draw: st.DrawFn, how: str, parent: Any, key: Any, pool: Sequence[Any]) -> None:
     if how == "drop":
         del parent[key]
     elif how == "put":
@@ -81,7 +78,7 @@ def _like(old: Any, pool: Sequence[Any]) -> st.SearchStrategy[Any]:
     if isinstance(old, bool):
         return st.booleans()
     if isinstance(old, int):
-        return st.integers(-3, 12) | st.integers() | st.sampled_from(NUMBERS)
+        return st.integers(-3, 12) | st.sampled_from([*INTEGERS, *INTEGERS]) | st.integers()
     if isinstance(old, str):
         texts = [value for value in pool if isinstance(value, str)]
         return st.sampled_from(texts) | st.text(max_size=12)

@@ -158,7 +158,12 @@ def test_a_file_that_was_changed_is_described_as_it_is(folder: Folder, root: Pat
 
 
 @pytest.mark.parametrize(
-    "left", [b'{"path": "', b"\xff\xfe\n", b"5\n[]\n{}\nnull\n", b'{"path":1,"sha256":2}\n']
+    "left",
+    [
+        *(b'{"path": "', b"\xff\xfe\n", b"5\n[]\n{}\nnull\n", b'{"path":1,"sha256":2}\n'),
+        *(b"[" * 100_000 + b"\n", b'{"path":"\\ud800","sha256":"x"}\n', b"9" * 5_000 + b"\n"),
+    ],
+    ids=["cut", "no text", "other values", "no text in it", "deep", "half a pair", "a number"],
 )
 def test_lines_that_a_killed_run_left_spoil_nothing(
     folder: Folder, root: Path, left: bytes
