@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.bucket import between, somebody_without
 from tests.chaos.disk import ALL, set_out, unprivileged
@@ -47,21 +48,17 @@ def rot_on_one_day(world: World) -> None:
     gone = f"manifests/extraction_date={first}/source=shop/manifest.json"
     remove(world, gone)
     where = ("--to", world.to)
-    ran = world.run("verify", *where, "--all")
-    assert problems(ran) == {rotten}, ran.err
-    shown = json.loads(world.look("verify", *where, "--all", "--json").out)
-    seen = [(each["day"]["source"], each["day"]["extraction_date"]) for each in shown["days"]]
-    assert seen == [
-        *[("depot", date) for date in (first, middle, today)],
-        *[("shop", date) for date in (middle, today)],
-    ]
-    assert [each["problems"] != [] for each in shown["days"]] == [False, True, False, False, False]
+    ran = world.run("verify", *where, "--all", "--json")
+    shown = {_day(each): each["problems"] for each in json.loads(ran.out)["days"]}
+    depot = [("depot", date) for date in (first, middle, today)]
+    assert list(shown) == [*depot, ("shop", middle), ("shop", today)]
+    (problem,) = shown.pop(("depot", middle))
+    assert problem.startswith(f"{rotten}: its bytes are not those that landed")
+    assert not any(shown.values()), shown
     for options, status in (
         (["--all", "shop"], 0),
         ([], 0),
-        (["--date", middle], 4),
-        (["--date", middle, "shop"], 0),
-        (["--date", first, "depot"], 0),
+        (["--date", middle, "depot"], 4),
         (["--date", first], 4),
     ):
         looked = world.look("verify", *where, *options)
@@ -69,11 +66,15 @@ def rot_on_one_day(world: World) -> None:
     assert gone in looked.err
     catalog = ("--catalog", str(world.folder / "catalog.toml"))
     calendar = json.loads(world.look("status", *where, *catalog, "--json").out)["days"]
-    states = {(d["day"]["source"], d["day"]["extraction_date"]): d["state"] for d in calendar}
+    states = {_day(each): each["state"] for each in calendar}
     assert (states["shop", first], states["shop", middle]) == ("incomplete", "complete")
     there = world.everything(f"raw/extraction_date={middle}/source={SOURCE}/")
     assert sorted(there.values()) == sorted(world.truth.values())
     world.compared += sum(map(len, there.values()))
+
+
+def _day(told: dict[str, Any]) -> tuple[str, str]:
+    return told["day"]["source"], told["day"]["extraction_date"]
 
 
 for _s3 in (False, True):
@@ -139,6 +140,7 @@ def ignored(world: World) -> None:
     assert world.verify().status == 0
     assert coreutils(world) == set()
     assert world.extract().requests == 0
+    world.compared += sum(map(len, world.truth.values()))
 
 
 for _s3 in (False, True):
@@ -256,7 +258,6 @@ def damaged_report(world: World) -> None:
     assert (calendar.status, day["state"]) == (0, "damaged")
     assert day["said"].startswith(f"{report} is damaged"), day
     assert " mv " in day["said"]
-    assert "damaged" in world.look("status", SOURCE, *read_options(world), "--days", "1").out
     assert world.look("plan", *read_options(world)).status == 0
     world.goes_on()
 
@@ -305,10 +306,8 @@ def rubbish(world: World) -> None:
     calendar = world.look("status", *read_options(world), "--days", "1", "--json")
     states = {d["day"]["source"]: d["state"] for d in json.loads(calendar.out)["days"]}
     assert states == {SOURCE: "complete", "other": "damaged"}
-    for command, status in (("status", 0), ("plan", 0)):
-        looked = world.look(command, *read_options(world))
-        assert looked.status == status, looked
-        assert not set(looked.out) & set("\x00\x1b"), looked
+    looked = world.look("plan", *read_options(world))
+    assert looked.status == 0, looked
     ran = world.run("verify", "--to", world.to)
     assert problems(ran) == {other}, ran
     assert world.extract().requests == 0
