@@ -17,7 +17,7 @@ from ashore.ledger import Ledger
 from ashore.manifest import FORMAT, encode, read_manifest, sealed
 from ashore.naming import is_nobodys
 from ashore.receipts import ReceiptBook, timestamp
-from ashore.redaction import Redactor
+from ashore.redaction import Redactor, printable
 from ashore.store import Body
 from ashore.verify import foreign
 
@@ -65,11 +65,11 @@ class Closing:
 
     def attempt(self, sent: Sent, status: ExitStatus, reason: str) -> Outcome:
         """Report a run that did not complete its day, if the location allows it."""
-        clean, ledger = self._redactor.clean, self._ledger
-        violations = [clean(text) for text in ledger.violations]
+        ledger = self._ledger
+        violations = [self._told(text) for text in ledger.violations]
         document = self._document(sent) | {
             "outcome": status.name.lower(),
-            "reason": clean(reason),
+            "reason": self._told(reason),
             "safe": what_is_safe(self._receipts.objects),
             "next": what_to_do(status),
             "violations": violations,
@@ -82,6 +82,10 @@ class Closing:
         outcome = self._outcome(status, document["reason"], document)
         advice = {"safe": document["safe"], "next": document["next"]}
         return replace(outcome, violations=tuple(violations), **advice)
+
+    def _told(self, text: str) -> str:
+        # A stranger's file may have a name that is no text, which JSON could not hold for others.
+        return printable(self._redactor.clean(text))
 
     def _find_foreign(self) -> None:
         store = self._job.store

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.api import ScriptedApi
-from tests.support.garbage import CATALOG, DATE, MANIFESTS, answer, changes, said
+from tests.support.garbage import CATALOG, DATE, MANIFESTS, RAW, answer, changes, said
 from tests.support.mangled import share
 
 
@@ -132,3 +132,30 @@ def test_a_half_day_with_garbage_is_completed_as_the_api_has_it_or_not_at_all(
             path: body for path, body in changed.items() if path.startswith("raw/")
         }
         assert world.bodies(copy).items() >= there.items(), "something that landed was replaced"
+
+
+NAMES = [
+    *(b"\xff\xfe.json", b"a\nb.json", b"\x1b[31m\x07.json", b"[/b] [bold].json", b"x" * 250),
+    *("\u202egpj.json".encode(), b"  ", b"'\"`$(touch x)`;.json", b"a\\..\\b.json", b"-rf"),
+]
+
+
+@pytest.mark.parametrize(("which", "status"), [("whole", 0), ("half", 4)])
+def test_a_stranger_s_object_of_any_name_is_told_on_one_line(
+    world: World, which: str, status: int
+) -> None:
+    catalog = ["--catalog", str(world.catalog)]
+    with world.spoilt(getattr(world, which), {}) as copy:
+        for name in map(os.fsdecode, NAMES):
+            for kind in ("file", "link", "folder"):
+                place = copy / RAW / f"endpoint={kind}" / name
+                place = place / "all.json" if kind == "folder" else place
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to("/etc/hostname") if kind == "link" else place.write_bytes(b"[]")
+        assert world.extract({status}, copy) == status
+        for reader in ("status --json", "status", "status --check --days 1"):
+            told = said({0, 4}, *reader.split(), *catalog, "--to", str(copy))
+            assert "damaged" not in told.out
+        verified = said({4}, "verify", "--date", DATE, "--json", "--to", str(copy)).document
+        assert len(verified["days"][0]["problems"]) == (30 if which == "whole" else 1)
+        said({4}, "verify", "--date", DATE, "--to", str(copy))
