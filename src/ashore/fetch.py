@@ -194,6 +194,8 @@ def _told(error: BaseException) -> str:
     """What happened, in words that hold no URL."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return "no connection within timeout.connect"
+    if isinstance(error, requests.exceptions.ReadTimeout) and _in_handshake(error):
+        return "no TLS connection within timeout.connect"
     if isinstance(error, requests.exceptions.SSLError):
         why = _TLS.search(str(error))
         return f"the TLS connection failed{f': {why[1]}' if why else ''}"
@@ -204,6 +206,13 @@ def _told(error: BaseException) -> str:
         if sign in names:
             return words
     return f"no answer ({type(error).__name__})"
+
+
+def _in_handshake(error: BaseException | None) -> bool:
+    """Tell whether it was TLS that kept somebody waiting: only what lies beneath knows."""
+    while error is not None and "handshake" not in str(error):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 _SIGNS = {

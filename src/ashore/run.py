@@ -338,7 +338,9 @@ class Run:
             self._workshop.sender.cut()
         if self._agenda.running and self._ledger.ended:
             # Whoever waits for the source has been cut off: mostly it is the location that hangs.
-            self._ledger.ended += "; calls under way did not end: look at the location as well"
+            self._ledger.ended += (
+                "; calls under way did not end: look at the location and the name server as well"
+            )
 
     def _straggler(self, future: "Future[Result]") -> None:
         """Take in what came too late to be gone on with, and what is graver than the end."""

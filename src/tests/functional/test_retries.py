@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
 import time
 from email.utils import format_datetime
 from itertools import pairwise
@@ -47,6 +48,19 @@ def test_what_keeps_tls_from_being_spoken_is_told(shop: Shop, api: ScriptedApi) 
     shop.catalog.write_text(shop.catalog.read_text().replace("http://", "https://"))
     assert (shop.extract().status, api.calls) == (3, [])
     assert "the TLS connection failed: wrong version number" in shop.attempt()["reason"]
+
+
+def test_a_host_that_never_speaks_tls_is_told_from_one_that_does_not_answer(shop: Shop) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        shop.declare(source='timeout = { connect = "200ms" }')
+        catalog = shop.catalog.read_text().replace(
+            shop.api.url, f"https://127.0.0.1:{silent.getsockname()[1]}"
+        )
+        shop.catalog.write_text(catalog)
+        assert shop.extract().status == 3
+    assert "no TLS connection within timeout.connect" in shop.attempt()["reason"]
 
 
 @pytest.mark.parametrize(
