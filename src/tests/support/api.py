@@ -153,7 +153,7 @@ class ScriptedApi:
         self.close()
         with socket.socket() as kept:  # bound, so that nobody else gets the port
             kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            kept.bind((HOST, self.port))
+            _bind_once_free(kept, self.port)
             yield
             self._listen(self.port)
 
@@ -206,6 +206,20 @@ class ScriptedApi:
             return script(call)
         self.surprises.append(call)
         return Reply(404, f"nothing is scripted for call {call.number} of {call.path}".encode())
+
+
+def _bind_once_free(to_bind: socket.socket, port: int) -> None:
+    """Bind a port that was just left: a process that is being started may hold it for a moment."""
+    until = time.monotonic() + JOIN_SECONDS
+    while True:
+        try:
+            to_bind.bind((HOST, port))
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _script(script: Reply | Sequence[Reply]) -> Reply | list[Reply]:
