@@ -106,6 +106,7 @@ def in_trouble(name: str, play: Play) -> None:
         promised="they are repeated after a wait; the day is whole",
         exits=(0,),
         requests=ALL,
+        quick=int(name.startswith("503")),
         s3=True,
     )
     def passes(world: World) -> None:
@@ -231,6 +232,7 @@ def away_for_a_second(world: World) -> None:
     promised="nothing is given up, asked twice or lost",
     exits=(0,),
     requests=ALL,
+    quick=0,
     s3=True,
 )
 def slow(world: World) -> None:
@@ -384,6 +386,7 @@ def damaged_answers(world: World) -> None:
     "they arrive well, only what is missing is asked for",
     exits=(3, 4, 0),
     requests=ALL + 1,
+    quick=0,
     s3=True,
 )
 def damaged_for_ever(world: World) -> None:
@@ -489,6 +492,7 @@ def conflict(world: World) -> None:
     promised="it is neither asked for again nor replaced; the next run adopts it",
     exits=(3, 4, 0),
     requests=ALL + 1,
+    quick=0,
     s3=True,
 )
 def gone_for_a_moment(world: World) -> None:
@@ -570,6 +574,7 @@ def wrong(fault: str, made: str, environment: dict[str, str | None], *words: str
         promised="nothing is asked; says which; with the right ones, the day is whole",
         exits=(5, 0),
         requests=ALL,
+        quick=int("secret" in fault),
         s3=True,
     )
     def play(world: World) -> None:
@@ -611,6 +616,7 @@ wrong(
     promised="nothing is asked, no bucket is made; says so; with the right one, the day is whole",
     exits=(5, 0),
     requests=ALL,
+    quick=0,
     s3=True,
 )
 def no_bucket(world: World) -> None:
@@ -712,6 +718,7 @@ def denied(action: str, prefix: str) -> None:
         + "; says what to allow, and where; allowed, the day is whole",
         exits=(5, 0),
         requests=ALL + 1 if late else ALL,
+        quick=int(late or not prefix),
         s3=True,
     )
     def play(world: World) -> None:

@@ -10,7 +10,7 @@ from tests.chaos.bucket import between, somebody_without
 from tests.chaos.disk import ALL, set_out, unprivileged
 from tests.chaos.matrix import row
 from tests.chaos.proxy import cut_answer, flip_answer, refuse
-from tests.chaos.rot import body_of, coreutils, day_before, problems, remove, write
+from tests.chaos.rot import body_of, by_turns, coreutils, day_before, problems, remove, write
 from tests.chaos.world import SOURCE, World
 from tests.support.api import Reply
 
@@ -40,8 +40,19 @@ def three_days(world: World) -> list[str]:
     return dates
 
 
+@row(
+    "rot",
+    "rot on one of several days, in a folder and in S3",
+    made="two sources, three days; a body of one day changes, the manifest of another goes",
+    promised="verify --all reads every complete day of every source and names the one body; "
+    "--date and SOURCE read just that; a day without its manifest is not complete",
+    exits=(0, 0, 0, 4),
+    requests=3 * 5,
+    rounds=6,
+    s3=True,
+)
 def rot_on_one_day(world: World) -> None:
-    """Let one body of the middle day rot, and the manifest of the first day go."""
+    by_turns(world)
     first, middle, today = three_days(world)
     rotten = f"raw/extraction_date={middle}/source=depot/endpoint=stock/all.json"
     write(world, rotten, b"[8]")
@@ -77,57 +88,50 @@ def _day(told: dict[str, Any]) -> tuple[str, str]:
     return told["day"]["source"], told["day"]["extraction_date"]
 
 
-for _s3 in (False, True):
-    row(
-        "rot",
-        f"rot on one of several days, in {'S3' if _s3 else 'a folder'}",
-        made="two sources, three days; a body of one day changes, the manifest of another goes",
-        promised="verify --all reads every complete day of every source and names the one body; "
-        "--date and SOURCE read just that; a day without its manifest is not complete",
-        exits=(0, 0, 0, 4),
-        requests=3 * 5,
-        quick=int(not _s3),
-        s3=_s3,
-    )(rot_on_one_day)
-
-
 # --- what is no rot, and what cannot be told
 
 
+@row(
+    "rot",
+    "a day, or a location, that is not there, in a folder and in S3",
+    made="verify of a location before and after the first day, of another day, source or place",
+    promised="4 for a day or a source, 5 for a location; each is named",
+    exits=(0, 4, 4, 5),
+    requests=ALL,
+    rounds=6,
+    quick=0,
+    s3=True,
+)
 def not_there(world: World) -> None:
-    """Ask for a day, a source and locations that are not there."""
+    by_turns(world)
     set_out(world)
-    where = ["--to", world.to]
-    world.run("verify", *where)
+    where, nowhere = ["--to", world.to], ["--to", "s3://no-such-bucket-anywhere/x"]
+    words, before = "the bucket does not exist", 4  # a prefix is there before its first object
+    if world.place is None:
+        nowhere, words, before = ["--to", str(world.folder / "nowhere")], "no such folder", 5
+    assert world.look("verify", *where).status == before
     world.extract()
-    for arguments, status, words in (
-        (["verify", *where, "--date", day_before(world.date)], 4, "manifest.json: it is missing"),
-        (["verify", *where, "depot"], 4, "no day of depot has landed here"),
-    ):
-        looked = world.look(*arguments)
-        assert (looked.status, words in looked.err) == (status, True), looked
-    elsewhere = "s3://no-such-bucket-anywhere/x" if world.place else str(world.folder / "nowhere")
-    world.run("verify", "--to", elsewhere).says(
-        "does not exist" if world.place else "no such folder"
-    )
-    world.is_whole()
+    missing = "manifest.json: it is missing"
+    world.verify("--date", day_before(world.date)).says(missing)
+    world.run("verify", *where, "depot").says("no day of depot has landed here")
+    world.run("verify", *nowhere).says(words, nowhere[1])
+    assert world.landed() == world.truth
+    world.compared += sum(map(len, world.truth.values()))
 
 
-for _s3 in (False, True):
-    row(
-        "rot",
-        f"a day, or a location, that is not there, in {'S3' if _s3 else 'a folder'}",
-        made="verify of a location before and after the first day, of another day, source or place",
-        promised="4 for a day or a source, 5 for a location; each is named",
-        exits=(4 if _s3 else 5, 0, 5),
-        requests=ALL,
-        quick=int(not _s3),
-        s3=_s3,
-    )(not_there)
-
-
+@row(
+    "rot",
+    "what tools leave in a day, in a folder and in S3",
+    made="hidden files, `_SUCCESS`, `$folder$`, empty objects or folders in place of a folder",
+    promised="they are nobody's: the day holds",
+    exits=(0, 0, 0),
+    requests=ALL,
+    rounds=6,
+    quick=0,
+    s3=True,
+)
 def ignored(world: World) -> None:
-    """Put into the day what tools leave there."""
+    by_turns(world)
     set_out(world)
     world.extract()
     day = f"raw/extraction_date={world.date}/source={SOURCE}/"
@@ -141,19 +145,6 @@ def ignored(world: World) -> None:
     assert coreutils(world) == set()
     assert world.extract().requests == 0
     world.compared += sum(map(len, world.truth.values()))
-
-
-for _s3 in (False, True):
-    row(
-        "rot",
-        f"what tools leave in a day, in {'S3' if _s3 else 'a folder'}",
-        made="hidden files, `_SUCCESS`, `$folder$`, empty objects or folders in place of a folder",
-        promised="they are nobody's: the day holds",
-        exits=(0, 0, 0),
-        requests=ALL,
-        quick=0,
-        s3=_s3,
-    )(ignored)
 
 
 @row(
@@ -242,16 +233,25 @@ def damaged_on_the_way(world: World) -> None:
 GARBAGE = (b"", b"{", b"null", b"[" * 50_000, b"\xff\xfe\x00", b'{"format": 1}', b"\x1b[2J[/b]")
 
 
+@row(
+    "rot",
+    "a damaged report of a run, in a folder and in S3",
+    made="attempt.json or started.json of a run that failed is replaced by garbage",
+    promised="status calls the day damaged, names the file and how to move it away; the next "
+    "run goes on as ever",
+    exits=(3, 0),
+    requests=ALL + 1,
+    rounds=6,
+    s3=True,
+)
 def damaged_report(world: World) -> None:
-    """Let what a run that failed had left be garbage."""
+    by_turns(world)
     set_out(world)
     path, name = world.items()[3]
     world.fault(path, [Reply(404)], name)
     world.extract()
-    reports = [
-        p for p in world.everything("manifests/") if p.endswith(("attempt.json", "started.json"))
-    ]
-    report = world.chance.choice(reports)
+    which = world.chance.choice(["/attempt.json", "/started.json"])
+    (report,) = [path for path in world.everything("manifests/") if path.endswith(which)]
     write(world, report, GARBAGE[world.round % len(GARBAGE)])
     calendar = world.look("status", SOURCE, *read_options(world), "--days", "1", "--json")
     (day,) = json.loads(calendar.out)["days"]
@@ -265,20 +265,6 @@ def damaged_report(world: World) -> None:
 def read_options(world: World) -> list[str]:
     """Where a command reads, and by what catalog."""
     return ["--to", world.to, "--catalog", str(world.folder / "catalog.toml")]
-
-
-for _s3 in (False, True):
-    row(
-        "rot",
-        f"a damaged report of a run, in {'S3' if _s3 else 'a folder'}",
-        made="attempt.json or started.json of a run that failed is replaced by garbage",
-        promised="status calls the day damaged, names the file and how to move it away; the next "
-        "run goes on as ever",
-        exits=(3, 0),
-        requests=ALL + 1,
-        quick=int(not _s3),
-        s3=_s3,
-    )(damaged_report)
 
 
 RUBBISH = (
@@ -296,8 +282,19 @@ RUBBISH = (
 )
 
 
+@row(
+    "rot",
+    "a location full of rubbish, in a folder and in S3",
+    made="beside a good day: odd dates and sources, garbage in place of statements",
+    promised="status, plan and verify say what is good and what is damaged; what cannot be "
+    "ashore's is nobody's; no traceback",
+    exits=(0, 4, 0),
+    requests=ALL,
+    rounds=6,
+    s3=True,
+)
 def rubbish(world: World) -> None:
-    """Let a location hold a good day, and much that is none."""
+    by_turns(world)
     set_out(world)
     world.extract()
     for name in RUBBISH:
@@ -312,17 +309,3 @@ def rubbish(world: World) -> None:
     assert problems(ran) == {other}, ran
     assert world.extract().requests == 0
     world.is_whole()
-
-
-for _s3 in (False, True):
-    row(
-        "rot",
-        f"a location full of rubbish, in {'S3' if _s3 else 'a folder'}",
-        made="beside a good day: odd dates and sources, garbage in place of statements",
-        promised="status, plan and verify say what is good and what is damaged; what cannot be "
-        "ashore's is nobody's; no traceback",
-        exits=(0, 4, 0),
-        requests=ALL,
-        quick=int(not _s3),
-        s3=_s3,
-    )(rubbish)
