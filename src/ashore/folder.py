@@ -73,6 +73,9 @@ class Folder:
     def create(self, path: str, body: Body, metadata: Metadata | None = None) -> bool:
         """Write aside, make it last, then link: whoever sees the name sees all of it."""
         final = f"{self._root}/{path}"
+        # What this instance noted of a file that it made itself must not be taken back.
+        if os.path.lexists(final):
+            return False
         with self._usable(final), self._aside(body) as aside:
             if metadata is not None:
                 self._journal(path).add(path, metadata)

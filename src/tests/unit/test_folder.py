@@ -140,6 +140,14 @@ def test_the_metadata_of_those_who_came_too_late_are_not_the_object_s(
         assert there.metadata == {"sha256": BODY.sha256, "by": "the first"}
 
 
+def test_a_file_that_is_created_twice_keeps_its_metadata(folder: Folder) -> None:
+    assert folder.create(PATH, BODY, {"sha256": BODY.sha256, "n": 1})
+    assert not folder.create(PATH, BODY, {"sha256": BODY.sha256, "n": 2})
+    there = folder.describe(PATH)
+    assert there is not None
+    assert there.metadata == {"sha256": BODY.sha256, "n": 1}
+
+
 def test_a_file_that_nobody_created_carries_no_metadata(folder: Folder, root: Path) -> None:
     (root / PATH).parent.mkdir(parents=True)
     (root / PATH).write_bytes(b"[]")
