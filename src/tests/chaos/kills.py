@@ -25,8 +25,7 @@ receipts to the end."""
 
 def asked(world: World, ran: Ran) -> list[str]:
     """The names of all that the latest run asked for."""
-    calls = world.api.calls[len(world.api.calls) - ran.requests :]
-    return [shelves.name_of(call) for call in calls]
+    return [shelves.name_of(call) for call in world.api.calls[ran.first :]]
 
 
 def is_in_order(world: World, ran: Ran, before: set[str], most_lost: int = WORKERS) -> set[str]:
@@ -35,6 +34,8 @@ def is_in_order(world: World, ran: Ran, before: set[str], most_lost: int = WORKE
     Return the names of what landed; `before` are those that had landed when it began. Of answers
     that are a set by themselves only so many may have been asked for in vain.
     """
+    if ran.status == -signal.SIGKILL:
+        world.api.settle()
     there = set(world.landed())
     if world.manifest() is None:
         world.is_not_stated()
@@ -211,6 +212,7 @@ def killed_at_a_put(world: World) -> None:
 def left_behind(world: World) -> None:
     shelves.set_out(world)
     moments.at_operation(world, 1, since="item/id=i2.json")
+    world.api.settle()
     left = list((Path(world.to) / ".ashore/temporary").iterdir())
     assert left, "nothing was left"
     long_ago = time.time() - 2 * 86_400

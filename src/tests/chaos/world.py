@@ -94,6 +94,8 @@ class Ran:
     seconds: float
     requests: int
     """How many requests the source saw meanwhile."""
+    first: int = 0
+    """How many it had seen before."""
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -225,7 +227,8 @@ class World:
     def keep(self, arguments: Sequence[str], ended: Finished, before: int = 0) -> Ran:
         """Keep how a command went that ended."""
         requests = len(self.api.calls) - before
-        ran = Ran(tuple(arguments), ended.status, ended.out, ended.err, ended.seconds, requests)
+        told = (ended.status, ended.out, ended.err, ended.seconds)
+        ran = Ran(tuple(arguments), *told, requests, before)
         self.runs.append(ran)
         return ran
 

@@ -157,6 +157,19 @@ class ScriptedApi:
             yield
             self._listen(self.port)
 
+    def settle(self) -> None:
+        """Return when all is recorded that those had asked who are dead by now.
+
+        A request may still be on its way then. Nobody else may be connected meanwhile.
+        """
+        deadline = time.monotonic() + JOIN_SECONDS
+        with socket.create_connection((HOST, self.port)) as last:
+            address = last.getsockname()
+        # Connections are accepted in the order in which they were made.
+        while not self._server.is_done_with(address):
+            assert time.monotonic() < deadline, "somebody is connected all the time"
+            time.sleep(0.005)
+
     def close(self) -> None:
         """Stop listening and hang up on everyone; harmless when it was done before."""
         if self._thread.is_alive():
@@ -238,7 +251,21 @@ class _Server(socketserver.ThreadingTCPServer):
         self.closing = threading.Event()
         self._open: dict[threading.Thread, socket.socket] = {}
         self._guard = threading.Lock()
+        self._unfinished = 0
+        self._latest: object = None
         super().__init__((HOST, port), _Connection)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        request, address = super().get_request()
+        with self._guard:
+            self._unfinished += 1
+            self._latest = address
+        return request, address
+
+    def is_done_with(self, address: object) -> bool:
+        """Whether this was the latest connection that was accepted, and all have ended."""
+        with self._guard:
+            return self._latest == address and not self._unfinished
 
     def process_request_thread(self, request: _Request, client_address: object) -> None:
         assert isinstance(request, socket.socket)
@@ -250,6 +277,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().process_request_thread(request, client_address)
         with self._guard:
             del self._open[thread]
+            self._unfinished -= 1
 
     def _spoken(self, connection: socket.socket) -> socket.socket:
         """The connection, by TLS if that is how its other side begins."""
