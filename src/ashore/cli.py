@@ -16,17 +16,24 @@ import click
 
 from ashore import __version__, options
 from ashore.errors import AshoreError, ExitStatus, Misconfigured, gravest
-from ashore.signals import Control, Terminated, ended_by_sigterm, stopped_by_signals
+from ashore.signals import (
+    Control,
+    Terminated,
+    ended_by_signals,
+    ended_by_sigterm,
+    stopped_by_signals,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ashore.job import Outcome
+    from ashore.job import Job, Outcome
 
 _DAMAGED = (
     "nothing was changed; where neither the manifest nor the receipts are named, all else is as it "
     "landed; bring what is named back from a copy, or move what is foreign away, and verify again"
 )
+_UNBEGUN = "a signal came before anything was begun; run the same command again"
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
@@ -116,7 +123,37 @@ def extract(
       ashore extract world_bank --to s3://bucket/prefix
       ashore extract --date 2026-11-24 --accept population.max_drop
     """
-    from ashore import command, display
+    control = Control()
+    # Heard before anything is loaded: what a signal raises may be lost there, in a callback.
+    with stopped_by_signals(control):
+        from ashore import command, display
+
+        todo = _jobs(sources, location, date, catalog_file, **more)
+        if control.signal is not None:
+            return _explain(control.signal, _UNBEGUN, as_json=more["as_json"])
+        if more["check"]:
+            with ended_by_signals():
+                return _tell(command.try_out(todo), as_json=more["as_json"])
+        with display.observing(more["log_level"]) as observer:
+            outcomes = command.carry_out(todo, observer, control, _metrics_teller())
+        status = gravest([outcome.status for outcome in outcomes])
+        not_begun = len(todo) - len(outcomes)
+        if control.signal is not None and not_begun:
+            status = gravest([status, control.signal])
+        # A signal that comes as late as this must not deny a manifest that stands.
+        _show_outcomes(outcomes, status, not_begun, as_json=more["as_json"])
+    return status
+
+
+def _jobs(
+    sources: tuple[str, ...],
+    location: str,
+    date: str | None,
+    catalog_file: Path | None,
+    **more: Any,  # noqa: ANN401 - the other options, by name
+) -> "list[Job]":
+    """What an extraction has to do, once all is known to be right that can be known beforehand."""
+    from ashore import command
     from ashore.catalog_file import read_catalog
     from ashore.governor import RequestLimit
     from ashore.location import open_store
@@ -128,7 +165,7 @@ def extract(
     )
     accepted = command.acceptances(more["accept"], selected)
     connections = more["workers"] or max(source.workers for source in selected)
-    todo = command.jobs(
+    return command.jobs(
         selected,
         open_store(location, connections),
         moment,
@@ -138,19 +175,6 @@ def extract(
         limit=RequestLimit(limit) if limit is not None else None,
         accepted=accepted,
     )
-    if more["check"]:
-        return _tell(command.try_out(todo), as_json=more["as_json"])
-    control, tell_metrics = Control(), _metrics_teller()
-    with stopped_by_signals(control):
-        with display.observing(more["log_level"]) as observer:
-            outcomes = command.carry_out(todo, observer, control, tell_metrics)
-        status = gravest([outcome.status for outcome in outcomes])
-        not_begun = len(todo) - len(outcomes)
-        if control.signal is not None and not_begun:
-            status = gravest([status, control.signal])
-        # A signal that comes as late as this must not deny a manifest that stands.
-        _show_outcomes(outcomes, status, not_begun, as_json=more["as_json"])
-    return status
 
 
 @cli.command()

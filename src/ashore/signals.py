@@ -58,11 +58,19 @@ def ended_by_sigterm() -> Iterator[None]:
     Raises:
         Terminated: when it comes.
     """
+    with _handling({signal.SIGTERM: _terminate}):
+        yield
 
-    def terminate(_number: int, _frame: FrameType | None) -> None:
-        raise Terminated
 
-    with _handling({signal.SIGTERM: terminate}):
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let both signals end what has nothing to end in order, within what would stop a run.
+
+    Raises:
+        Terminated: when SIGTERM comes.
+        KeyboardInterrupt: when SIGINT comes.
+    """
+    with _handling({signal.SIGTERM: _terminate, signal.SIGINT: signal.default_int_handler}):
         yield
 
 
@@ -78,6 +86,10 @@ def stopped_by_signals(control: Control) -> Iterator[None]:
 
     with _handling(dict.fromkeys(_STATUS, handle)):
         yield
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
 
 
 @contextlib.contextmanager

@@ -402,6 +402,36 @@ def test_a_signal_while_the_program_is_loaded_ends_it_in_silence(
     assert (ended.status, ended.out, ended.err) == (status, "", "")
 
 
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["term", "int"]
+)
+def test_a_signal_in_a_callback_while_modules_are_loaded_is_not_lost(
+    shop: Shop, api: ScriptedApi, tmp_path: Path, number: int, status: int
+) -> None:
+    """Python tells of what is raised in a callback, and goes on as if it had not been."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys, weakref\n"
+        "def signalled(_):\n"
+        f"    os.kill(os.getpid(), {number:d})\n"
+        "    return [_ for _ in range(9)]\n"
+        "class Finder:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'ashore.command':\n"
+        "            gone = type('Gone', (), {})()\n"
+        "            reference = weakref.ref(gone, signalled)\n"
+        "            del gone\n"
+        "sys.meta_path.insert(0, Finder)\n"
+    )
+    shop.declare()
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    ended = ashore(*shop.arguments("--json"), env={"PYTHONPATH": path}, cwd=tmp_path)
+    assert ended.status == json.loads(ended.out)["exit_status"] == status, ended
+    assert (
+        ended.err == "ashore: a signal came before anything was begun; run the same command again\n"
+    )
+    assert (api.calls, shop.landing.exists()) == ([], False)
+
+
 def test_the_version_and_help_go_to_stdout(tmp_path: Path) -> None:
     for option in ("--version", "--help"):
         finished = ashore(option, cwd=tmp_path)
