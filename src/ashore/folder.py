@@ -207,8 +207,10 @@ class Folder:
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._known:
+            if not self._known:
+                self._root.mkdir(parents=True, exist_ok=True)
             self._refuse_links(folder)
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            _make_below(str(self._root), folder)
             self._known.add(folder)
 
     def _refuse_links(self, folder: str) -> None:
@@ -267,7 +269,7 @@ class _Journal:
         line = b"\n%b\n" % _encode({"path": path, **metadata}).encode()
         with self._lock:
             if self._own is None:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                _make_below(str(self._root), str(self._folder))
                 self._own = os.open(
                     self._own_name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o666
                 )
@@ -332,6 +334,18 @@ class _Journal:
 def _is_temporary(file: Path) -> bool:
     """Tell whether a file's name is one that ashore gives; what others keep there stays."""
     return _TEMPORARY.fullmatch(file.name) is not None
+
+
+def _make_below(root: str, folder: str) -> None:
+    """Make a folder and those above it, but never the location's own again: it may be away."""
+    place = root
+    for name in folder.removeprefix(root).strip("/").split("/"):
+        place = f"{place}/{name}"
+        try:
+            os.mkdir(place)
+        except FileExistsError:
+            if not os.path.isdir(place):
+                raise
 
 
 def _link(aside: str, final: str) -> None:

@@ -257,7 +257,7 @@ def hangs(world: World) -> None:
     with between(world) as proxy:
         if world.round % 2:
             proxy.fault(hang, "PUT", ITEM, first=world.chance.randint(1, 5))
-            words = ("the deadline of the run has passed", "look at the location as well")
+            words = ("the deadline of the run has passed", "look at the location")
         else:
             proxy.fault(hang)
             words = ("did not answer in time", "what landed stays")

@@ -514,3 +514,21 @@ def test_of_the_same_bytes_fetched_twice_the_latest_note_counts(tmp_path: Path) 
         assert there.metadata is not None
         assert there.metadata["number"] == number
         (tmp_path / path).unlink()
+
+
+@pytest.mark.parametrize("moment", ["open", "fsync", "write"])
+def test_a_location_that_vanishes_at_any_moment_is_not_made_anew(
+    folder: Folder, root: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    real = getattr(os, moment)
+
+    def vanish(*arguments: object, **more: object) -> object:
+        done = real(*arguments, **more)
+        if root.exists():
+            root.rename(root.with_name("away"))
+        return done
+
+    monkeypatch.setattr(os, moment, vanish)
+    with pytest.raises(LocationUnusable, match="the folder is gone"):
+        folder.create(PATH, BODY, {"sha256": BODY.sha256})
+    assert not root.exists()
