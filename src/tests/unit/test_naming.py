@@ -223,3 +223,25 @@ def test_any_folder_can_be_asked_for_its_date(folder: str) -> None:
 )
 def test_marks_that_tools_leave_are_nobodys(path: str, nobodys: bool) -> None:
     assert is_nobodys(path, 0) is nobodys
+
+
+@pytest.mark.parametrize(
+    ("folder", "source"),
+    [
+        ("manifests/extraction_date=2026-11-24/source=world_bank/", "world_bank"),
+        ("source=a1", "a1"),
+        ("source=", None),
+        ("source=1a", None),
+        ("source=Shop", None),
+        ("source=a b", None),
+        ("source=a\n", None),
+        ("source=..", None),
+        (f"source={'a' * 61}", None),
+        ("sources=a", None),
+        ("shop", None),
+    ],
+)
+def test_a_folder_has_a_source_only_if_a_source_can_be_called_so(
+    folder: str, source: str | None
+) -> None:
+    assert source_of(folder) == source
