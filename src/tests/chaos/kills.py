@@ -98,7 +98,7 @@ def killed(world: World) -> None:
     """Kill at random moments, once or several times in a row, and then complete."""
     shelves.set_out(world)
     there: set[str] = set()
-    for number in range(world.chance.choice((1, 1, 1, 2, 4))):
+    for number in range(world.chance.choice((1, 1, 1, 1, 2, 4))):
         ran = moments.at_any(world, world.round + number)
         there = is_in_order(world, ran, there)
         if world.manifest() is not None:

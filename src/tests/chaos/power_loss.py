@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from tests.chaos import moments, shelves
 from tests.chaos.kills import completes
@@ -17,6 +21,7 @@ from tests.support.power import Disk, File, Folder, Node
 from tests.support.process import Running, environment
 
 OBJECTS = 300
+FLUSHES = 100
 IN_TURN = 3
 """How often a round runs with flushes and without."""
 NO_FLUSH = "import os\nos.fsync = lambda descriptor: None\n"
@@ -140,3 +145,14 @@ def cost_of_flushing(world: World) -> None:
             seconds[how].append(ran.named("run_ended")[0]["seconds"])
             world.is_whole()
     world.figures["times as long with flushes"] = min(seconds["with"]) / min(seconds["without"])
+    world.figures["ms a flush alone"] = 1000 * median(flushes(world.folder))
+
+
+def flushes(folder: Path) -> Iterator[float]:
+    """How many seconds it takes to flush each of some small files."""
+    for number in range(FLUSHES):
+        with (folder / f"small-{number}").open("xb", buffering=0) as file:
+            file.write(bytes(500))
+            began = time.monotonic()
+            os.fsync(file.fileno())
+            yield time.monotonic() - began
