@@ -182,16 +182,16 @@ for name, (header, made, options, words) in TOO_LONG.items():
 @row(
     "source",
     "a declared rate, under faults",
-    made="each of 10 items fails once, then redirects, then answers well; rate = 10/s, 6 workers",
-    promised="never more than 10 requests in any window of a second, by the times of arrival; "
-    "retries and redirects count",
+    made="each of 8 items fails once, then redirects, then answers well; rate = 12/3s, 6 workers",
+    promised="never more than 12 requests in any window of 3 s, by the times of arrival; retries "
+    "and redirects count",
     exits=(0,),
-    requests=1 + 10 * 3,
+    requests=1 + 8 * 3,
     alone=True,
 )
 def rate(world: World) -> None:
-    world.declare(source='rate = "10/s"\nworkers = 6')
-    world.serve(items=10)
+    world.declare(source='rate = "12/3s"\nworkers = 6')
+    world.serve(items=8)
     for path, name in world.items():
         moved = f"{path}/moved"
         world.fault(path, [html_reply(503), redirect_reply(moved)], name)
@@ -199,8 +199,8 @@ def rate(world: World) -> None:
     world.extract()
     world.is_whole()
     moments = sorted(call.at for call in world.api.calls)
-    shortest = min(later - sooner for sooner, later in zip(moments, moments[10:], strict=False))
-    assert shortest > 1, f"11 requests within {shortest:.3f} s"
+    shortest = min(later - sooner for sooner, later in zip(moments, moments[12:], strict=False))
+    assert shortest > 3, f"13 requests within {shortest:.3f} s"
 
 
 # --- deadlines and limits
