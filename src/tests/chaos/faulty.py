@@ -106,3 +106,9 @@ def all_well(world: World) -> None:
     """Let all items answer well again."""
     for path, name in world.items():
         world.answer(path, name, world.truth[name])
+
+
+def slowly(world: World, seconds: float) -> None:
+    """Let every item answer well after so many seconds."""
+    for path, name in world.items():
+        world.api.on(path, Reply(body=world.truth[name], delay=seconds))
