@@ -1,3 +1,5 @@
+import contextlib
+import datetime as dt
 import json
 import math
 from typing import Any
@@ -7,9 +9,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ashore.answers import Answer, ErrorAnswer, NotJson, Page, Refused, Worth, examine, judge, parse
-from ashore.catalog import Endpoint, Source
+from ashore.catalog import Cursor, Endpoint, Source
 from ashore.errors import Violated
+from ashore.naming import Day, is_within
+from ashore.planning import Request, SetKey, first_request, following_request
+from ashore.urls import same_host
+from tests.support.mangled import mangled, torn
 from tests.unit.conftest import Declare
+
+DAY = Day("api", dt.date(2026, 11, 24))
 
 PLAIN = '[[source.api.endpoint]]\nname = "things"\npath = "things"\n'
 WORLD_BANK = """
@@ -147,6 +155,43 @@ def test_judging_never_raises_and_only_a_whole_200_is_a_page(
         assert (status, problem, large) == (200, None, False)
     else:
         assert found.reason
+
+
+RECORD = {"id": "FRA", "region": {"id": "ECS"}, "n": 1.50, "x": None}
+BANK = [{"page": 1, "pages": 2, "per_page": "50", "total": 3}, [RECORD, {**RECORD, "id": 7}]]
+THINGS = {"r": [RECORD, RECORD], "id": 1, "next": "a", "total": 2}
+MANGLED = st.sampled_from([BANK, THINGS]).flatmap(
+    lambda document: (
+        mangled(document).map(lambda found: json.dumps(found).encode())
+        | torn(json.dumps(document).encode())
+    )
+)
+NUMBERED = 'paging = { kind = "page", param = "p", pages = "total" }'
+MORE_SHAPES = [*SHAPES, PLAIN + 'records = "r"\ntotal = "total"\n' + NUMBERED]
+
+
+@given(MANGLED, st.sampled_from(MORE_SHAPES), st.none() | st.text(max_size=9))
+def test_nearly_right_answers_are_judged_and_what_they_say_can_be_asked(
+    declare: Declare, body: bytes, shape: str, link: str | None
+) -> None:
+    source = declare(shape)
+    found = judge(source, first(source), Answer(200, body, link=link))
+    if isinstance(found, Refused):
+        assert found.reason.isprintable() or found.worth in {Worth.AGAIN, Worth.VIOLATED}
+        return
+    for number in (found.records, found.total or 0, found.pages or 0, found.keyless):
+        assert 0 <= number < 10**30
+    for name, values in found.values.items():
+        (level,) = source.lineage(source.endpoint(name))
+        for value in values:
+            request = first_request(source, DAY, SetKey(name, ((level, value),)))
+            assert is_within(request.path, DAY.raw)
+            assert same_host(source.base_url, request.url)
+    if found.following and isinstance(first(source).paging, Cursor):
+        asked = Request(SetKey("things"), 1, f"{source.base_url}/things", "raw/x.json")
+        with contextlib.suppress(Violated):
+            following = following_request(source, DAY, asked, [found])
+            assert same_host(asked.url, following.url)
 
 
 @pytest.mark.parametrize("depth", [200, 600, 900, 960, 980, 990, 1000, 5000])

@@ -81,6 +81,43 @@ def test_percent_encoding_of_any_of_its_characters_hides_nothing(
     assert written not in Redactor(secret).clean(f"http://x/?k={written}&a=1")
 
 
+CHARACTERS: list[Callable[[str], str]] = [
+    *(str, str.upper, str.lower),
+    lambda c: f"%{ord(c):02x}",
+    lambda c: f"%{ord(c):02X}",
+    lambda c: f"%25{ord(c):02x}",
+    lambda c: f"%2525{ord(c):02X}",
+    lambda c: f"\\u{ord(c):04x}",
+    lambda c: f"\\\\u{ord(c):04X}",
+    lambda c: f"\\x{ord(c):02x}",
+    lambda c: f"&#{ord(c)};",
+    lambda c: f"&#x{ord(c):x};",
+    lambda c: f"&amp;#{ord(c):03};",
+    lambda c: f"\\{c}" if c in "\"'/\\" else c,
+]
+AROUND = st.text("\u00e9\u4e2d\u2022 ", max_size=60)  # of which nothing is in any spelling
+
+
+@given(
+    SECRETS,
+    st.lists(st.sampled_from(CHARACTERS), min_size=30, max_size=30),
+    st.lists(AROUND, min_size=2, max_size=4),
+    st.integers(0, 200),
+)
+@example("a" * 8, [CHARACTERS[9]] * 30, ["", ""], 3)
+@example("\\u0061bc", [str] * 30, ["", "", ""], 200)
+def test_spellings_may_be_mixed_and_the_text_be_cut_anywhere(
+    secret: str, spellings: list[Callable[[str], str]], around: list[str], length: int
+) -> None:
+    written = "".join(spell(c) for c, spell in zip(secret, spellings, strict=False))
+    text, redactor = written.join(around), Redactor(secret)
+    assert set(redactor.clean(text)) <= set("\u00e9\u4e2d\u2022 *")
+    assert redactor.leaks(text.encode())
+    beginning = redactor.beginning(text, length)
+    assert set(beginning) <= set("\u00e9\u4e2d\u2022 *")
+    assert len(beginning) <= length
+
+
 @given(SECRETS, TEXT, st.integers(2, 5))
 def test_every_occurrence_is_taken_out(secret: str, between: str, times: int) -> None:
     assume(secret not in between)
