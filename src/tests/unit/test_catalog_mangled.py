@@ -211,6 +211,7 @@ def make_requests(source: Source) -> None:
         assert str(sent.url).startswith(str(headers.url).rstrip("/"))
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_thousand_endpoints_can_be_read(folder: Path) -> None:
     path = folder / "chain.toml"
     path.write_text(CHAIN, encoding="utf-8")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from ashore.errors import Misconfigured
@@ -18,6 +18,7 @@ from ashore.redaction import (
     secret_of,
     without_any,
 )
+from tests.support.mangled import share
 from tests.unit.conftest import Declare
 
 PLAIN = '[[source.api.endpoint]]\nname = "things"\npath = "things"\n'
@@ -50,6 +51,7 @@ WRITERS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
+@settings(max_examples=share(0.25))
 @given(SECRETS, TEXT, TEXT)
 @example("abc+/def==", "", "")
 @example("a!b(c)d/e", "x", "y")
@@ -65,6 +67,7 @@ def test_no_spelling_of_a_secret_survives(
 
 
 @pytest.mark.parametrize("writer", WRITERS)
+@settings(max_examples=share(0.25))
 @given(SECRETS, st.binary(max_size=10))
 @example("abc+/def==", b"")
 def test_a_body_that_holds_a_secret_is_seen(writer: str, secret: str, around: bytes) -> None:
