@@ -705,10 +705,9 @@ def somebody_without(world: World, action: str, prefix: str) -> Iterator[None]:
     world.environment = right
 
 
-def denied(action: str, prefix: str) -> None:
-    """Enter the row of one permission that is missing."""
-    late = (action, prefix) == ("s3:PutObject", "raw")
-    where = f" on {prefix}/" if prefix else ""
+def denied(action: str, *prefixes: str, late: bool = False) -> None:
+    """Enter the row of a permission that is missing, on one of some prefixes."""
+    where = f" on {' or '.join(f'{prefix}/' for prefix in prefixes)}" if prefixes[0] else ""
 
     @row(
         "store",
@@ -718,10 +717,11 @@ def denied(action: str, prefix: str) -> None:
         + "; says what to allow, and where; allowed, the day is whole",
         exits=(5, 0),
         requests=ALL + 1 if late else ALL,
-        quick=int(late or not prefix),
+        rounds=6,
         s3=True,
     )
     def play(world: World) -> None:
+        prefix = prefixes[world.round % len(prefixes)]
         world.declare(source=BUDGET)
         world.serve()
         words = [f"{world.to}/{prefix}", "access is denied", f"allow {action}"]
@@ -737,5 +737,7 @@ def denied(action: str, prefix: str) -> None:
         world.goes_on()
 
 
-for _action, _prefix in PERMISSIONS:
-    denied(_action, _prefix)
+denied("s3:PutObject", "raw", late=True)
+denied("s3:PutObject", "manifests", "state")
+denied("s3:GetObject", "raw", "manifests", "state")
+denied("s3:ListBucket", "")
