@@ -6,13 +6,22 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from ashore import dates, expectations
 from ashore.advice import what_is_safe, what_to_do
 from ashore.budget import BudgetBook
 from ashore.catalog import Catalog, Source
 from ashore.closing import head
-from ashore.errors import AshoreError, ExitStatus, Misconfigured, Violated, nearest
+from ashore.errors import (
+    AshoreError,
+    ExitStatus,
+    LocationUnusable,
+    Misconfigured,
+    Violated,
+    nearest,
+)
 from ashore.extract import begin, extract, new_run_id
 from ashore.fetch import check_certificates
 from ashore.governor import Host, Limit
@@ -23,6 +32,8 @@ from ashore.redaction import secret_of
 from ashore.signals import Control
 from ashore.store import Store
 from ashore.urls import host_of
+
+Result = TypeVar("Result")
 
 _LOOK_EVERY = 0.25
 _LATE = 13.5
@@ -163,17 +174,8 @@ def _in_time(job: Job, observer: Observer, control: Control) -> Outcome:
     A location may hang where no deadline reaches: in a write that S3 never answers, say.
     """
     executor = ThreadPoolExecutor(job.workers, thread_name_prefix="worker")
-    ended: Future[Outcome] = Future()
-
-    def work() -> None:
-        try:
-            ended.set_result(extract(job, executor, observer, control))
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
-            ended.set_exception(error)
-
-    # Where an earlier source used up the time, to say so is all that is left to do.
-    late = max(job.until + _LATE, time.monotonic() + 1.0)
-    threading.Thread(target=work, name="run", daemon=True).start()
+    ended = _begun(partial(extract, job, executor, observer, control))
+    late = _late(job)
     try:
         while True:
             if wait([ended], timeout=_LOOK_EVERY).done:
@@ -189,21 +191,48 @@ def try_out(todo: Sequence[Job]) -> list[str]:
     """Try everything but the source: credentials, reading, listing, conditional writes.
 
     Raises:
-        LocationUnusable: when the location cannot be used.
+        LocationUnusable: when the location cannot be used, or does not answer in time.
     """
     tried = []
     for job in todo:
-        job.store.prepare()
-        for folder in (job.day.raw, job.day.manifests):
-            next(iter(job.store.list(folder)), None)
-        job.store.read(job.day.manifest)
-        if job.source.budget:
-            BudgetBook(job.store, job.source.name, job.source.budget).try_out()
-        now = dt.datetime.now(dt.UTC)
-        run_id = new_run_id(now)
-        begin(job.store, job.day, run_id, head(job, run_id, now) | {"check": True})
-        tried.append(f"{job.source.name}: {job.store.root} can be used, and the key is there")
+        ended = _begun(partial(_try_out, job))
+        if not wait([ended], timeout=_late(job) - time.monotonic()).done:
+            raise LocationUnusable(_silent(job))
+        tried.append(ended.result())
     return tried
+
+
+def _try_out(job: Job) -> str:
+    job.store.prepare()
+    for folder in (job.day.raw, job.day.manifests):
+        next(iter(job.store.list(folder)), None)
+    job.store.read(job.day.manifest)
+    if job.source.budget:
+        BudgetBook(job.store, job.source.name, job.source.budget).try_out()
+    now = dt.datetime.now(dt.UTC)
+    run_id = new_run_id(now)
+    begin(job.store, job.day, run_id, head(job, run_id, now) | {"check": True})
+    return f"{job.source.name}: {job.store.root} can be used, and the key is there"
+
+
+def _begun(work: Callable[[], Result]) -> "Future[Result]":
+    """Do something in a thread of its own, which holds nobody who no longer waits for it."""
+    ended: Future[Result] = Future()
+
+    def carry_out() -> None:
+        try:
+            ended.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            ended.set_exception(error)
+
+    threading.Thread(target=carry_out, name="run", daemon=True).start()
+    return ended
+
+
+def _late(job: Job) -> float:
+    """When a job is waited for no longer, on the monotonic clock."""
+    # Where an earlier source used up the time, to say so is all that is left to do.
+    return max(job.until + _LATE, time.monotonic() + 1.0)
 
 
 def _not_begun(job: Job, error: AshoreError) -> Outcome:
@@ -212,8 +241,11 @@ def _not_begun(job: Job, error: AshoreError) -> Outcome:
 
 
 def _left_behind(job: Job, status: ExitStatus) -> Outcome:
-    reason = f"{job.store.root} did not answer in time"
-    return _without_statement(job, status, reason, "what landed stays as it is")
+    return _without_statement(job, status, _silent(job), "what landed stays as it is")
+
+
+def _silent(job: Job) -> str:
+    return f"{job.store.root} did not answer in time"
 
 
 def _without_statement(

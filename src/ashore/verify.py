@@ -66,12 +66,16 @@ def verify(
     names = list(dict.fromkeys(sources)) or sorted({day.source for day in stated})
     if not names:
         raise Violated(f"{store.root}: no day of any source has landed here")
-    with ThreadPoolExecutor(WORKERS) as executor:
+    executor = ThreadPoolExecutor(WORKERS)
+    try:
         return [
             _judged(store, day, executor, tell)
             for name in names
             for day in _chosen(store, name, stated, wanted, every_day=every_day)
         ]
+    finally:
+        # Not waited for: a read that hangs must not hold whoever interrupts.
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _chosen(

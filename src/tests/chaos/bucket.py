@@ -261,6 +261,9 @@ def hangs(world: World) -> None:
         else:
             proxy.fault(hang)
             words = ("did not answer in time", "what landed stays")
+        if world.round == 2:
+            checked = world.look(*world.arguments("--deadline", "1s", "--check"))
+            assert (checked.status, words[0] in checked.err) == (5, True), checked
         ran = world.extract("--deadline", "4s")
         ran.says(*words)
         # The deadline, what is added to it, and what a start may take on a busy machine.

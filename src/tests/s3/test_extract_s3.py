@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local_s3 import S3Server
-from tests.chaos.proxy import Proxy, ignore_conditions
+from tests.chaos.proxy import Proxy, hang, ignore_conditions
 from tests.support.api import Call, Reply, ScriptedApi, json_reply
 from tests.support.process import ashore, start
 from tests.support.shop import ITEMS, TREE, Shop, tree
@@ -289,3 +290,18 @@ def test_a_store_that_ignores_conditions_is_found_at_the_start(
             ran = shop.extract(*options)
             assert (ran.status, api.calls) == (5, [])
             assert "If-None-Match" in ran.err
+
+
+def test_verify_of_an_s3_that_hangs_can_be_interrupted(
+    shop: Shop, api: ScriptedApi, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(api, ["a", "b"])
+    shop.declare(TREE)
+    assert shop.extract().status == 0
+    with Proxy(s3.endpoint) as proxy:
+        proxy.fault(hang, "GET", "endpoint=item/")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        with start("verify", "--to", shop.to) as running:
+            running.wait_for(lambda: len(proxy.played) == 2)
+            running.kill(signal.SIGINT)
+            assert running.finish(10).status == 130
