@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ashore.catalog import Offset, PageNumbers
@@ -366,7 +366,9 @@ def test_a_deep_expression_is_refused_like_another_mistake(tmp_path: Path) -> No
     assert any("records" in line for line in mistakes(tmp_path, text))
 
 
+@pytest.mark.filterwarnings("ignore:deprecated string literal")
 @given(st.text("[]{}()*@&|.,:!?<>=abc0123456789'\"`-", max_size=15))
+@example("`a`")
 def test_no_expression_ends_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, expression: str
 ) -> None:

@@ -157,6 +157,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mangled")
 
 
+@pytest.mark.filterwarnings("ignore:deprecated string literal")
 @given(documents() | torn(EVERY_KEY.encode()))
 @example(b"source.api.workers = 0x" + b"f" * 5_000)
 @example(b"a = " + b"9" * 5_000)
