@@ -35,6 +35,8 @@ class Answer:
     link: str | None = None
     problem: str | None = None
     too_large: bool = False
+    damaged: bool = False
+    """The body arrived, and is not what its headers say: the source can be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def judge(source: Source, endpoint: Endpoint, answer: Answer) -> Page | Refused:
     if answer.too_large:
         return Refused(Worth.FINAL, answer.problem or "the body is too large", status)
     if status is None or answer.problem:
-        return Refused(Worth.AGAIN, answer.problem or "no answer", counts_for_breaker=True)
+        lost = not answer.damaged
+        return Refused(Worth.AGAIN, answer.problem or "no answer", counts_for_breaker=lost)
     try:
         return examine(source, endpoint, answer.body, answer.link)
     except NotJson as error:

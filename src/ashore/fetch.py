@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -122,14 +122,16 @@ class Sender:
     def _receive(self, response: requests.Response, until: float) -> Answer:
         headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
         link = urls.next_link(response.headers.get("link", ""))
-        body, problem, too_large = b"", None, False
+        answer = Answer(response.status_code, headers=headers, link=link)
         try:
-            body = self._read(response, until)
+            return replace(answer, body=self._read(response, until))
         except _TooLargeError:
-            problem, too_large = f"the body is larger than max_body = {self._source.max_body}", True
-        except (requests.RequestException, HTTPError, OSError, BrokenBody, TimeoutError) as error:
-            problem = _told(error)
-        return Answer(response.status_code, body, headers, link, problem, too_large)
+            told = f"the body is larger than max_body = {self._source.max_body}"
+            return replace(answer, problem=told, too_large=True)
+        except BrokenBody as error:
+            return replace(answer, problem=_told(error), damaged=True)
+        except (requests.RequestException, HTTPError, OSError, TimeoutError) as error:
+            return replace(answer, problem=_told(error))
 
     def _read(self, response: requests.Response, until: float) -> bytes:
         cap, sent, body = self._source.max_body, 0, io.BytesIO()

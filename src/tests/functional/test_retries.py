@@ -126,6 +126,14 @@ def test_failures_that_are_no_outage_do_not_break(shop: Shop, api: ScriptedApi) 
     assert (shop.extract().status, len(api.calls)) == (0, 21)
 
 
+def test_damaged_bodies_do_not_break(shop: Shop, api: ScriptedApi) -> None:
+    tree(api, [f"v{number}" for number in range(20)])
+    api.answer(lambda call: Reply(body=b"{}", headers={"Content-Encoding": "gzip"}))
+    once = "retry = { attempts = 1 }"
+    shop.declare(TREE, source="breaker = 2\nworkers = 2", retry=once)
+    assert (shop.extract().status, len(api.calls)) == (3, 21)
+
+
 def test_a_connection_that_is_refused_counts_for_the_breaker(shop: Shop, api: ScriptedApi) -> None:
     api.close()
     two = ITEMS + ITEMS.replace("items", "two") + ITEMS.replace("items", "three")

@@ -256,6 +256,11 @@ def test_no_answer_is_tried_again_and_counts_for_the_breaker(declare: Declare) -
     assert refused.reason == "the connection was refused"
 
 
+def test_a_damaged_body_is_tried_again_and_the_source_can_be_reached(declare: Declare) -> None:
+    refused = verdict(declare(PLAIN), 200, b"", problem="the coding is damaged", damaged=True)
+    assert (refused.worth, refused.counts_for_breaker) == (Worth.AGAIN, False)
+
+
 def test_a_body_over_the_limit_is_final(declare: Declare) -> None:
     refused = verdict(declare(PLAIN), 200, b"", problem="larger than max_body", too_large=True)
     assert (refused.worth, refused.counts_for_breaker) == (Worth.FINAL, False)
