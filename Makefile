@@ -81,7 +81,7 @@ tools:
 # pip and Poetry cannot tell make what they brought up to date: a file left last tells it.
 .venv/.ready: pyproject.toml poetry.lock .poetry/.ready
 	@echo 'Installing what poetry.lock says into .venv ...'
-	@$(POETRY) sync --with s3 --no-interaction
+	@$(POETRY) sync --with s3,infra --no-interaction
 	@# Compiled once: some environments forbid Python to keep what it compiles while running.
 	@.venv/bin/python -m compileall -q -j 0 .venv/lib src/ashore || true
 	@touch $@
