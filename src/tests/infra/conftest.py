@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the infrastructure: a local AWS."""
+"""Fixtures of the tests of the infrastructure: a local AWS, Terraform, and what it makes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NoReturn
 
 import pytest
 
+from tests.infra.applied import Applied, applied
 from tests.support.local_aws import LocalAws, NoLocalAwsError
+from tests.support.terraform import NoTerraformError, program
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,27 @@ def local_aws(outer_environment: Mapping[str, str]) -> Iterator[LocalAws]:
         go_without(f"no local AWS: {error}", outer_environment)
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def terraform(outer_environment: Mapping[str, str]) -> None:
+    """Terraform, which not everybody has."""
+    try:
+        program()
+    except NoTerraformError as error:
+        go_without(f"no Terraform: {error}", outer_environment)
+
+
+@pytest.fixture(scope="session")
+def everything(
+    terraform: None, outer_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Applied]:
+    """Bootstrap and dev, applied to a local AWS of their own."""
+    try:
+        with applied(tmp_path_factory.mktemp("applied")) as found:
+            yield found
+    except NoLocalAwsError as error:
+        go_without(f"no local AWS: {error}", outer_environment)
 
 
 def go_without(reason: str, environment: Mapping[str, str] = os.environ) -> NoReturn:

@@ -89,13 +89,14 @@ locals {
         ]])
       },
       {
-        # Without it S3 answers 403 instead of 404 where nothing lies yet.
+        # Without it S3 also answers 403 instead of 404 where nothing lies yet; that question names no prefix, hence
+        # IfExists. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         Sid      = "List"
         Effect   = "Allow"
         Action   = ["s3:ListBucket"]
         Resource = [local.bucket_arn]
         Condition = {
-          StringLike = {
+          StringLikeIfExists = {
             "s3:prefix" = flatten([for home in local.homes : [
               for below in ["raw", "manifests", "state"] : "${home}${below}/*"
             ]])
