@@ -43,8 +43,8 @@ variable "alarm_emails" {
 
 variable "sources" {
   type        = list(string)
-  description = "Names of the sources to extract; none: the catalog's default."
-  default     = []
+  description = "Names of the catalog's sources to extract."
+  default     = ["world_bank"]
 }
 
 variable "source_keys" {

@@ -112,7 +112,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
 
 # Nothing happened at all. A new environment is in alarm until its first complete day.
 resource "aws_cloudwatch_metric_alarm" "no_complete_day" {
-  for_each = toset(var.watched_sources)
+  for_each = toset(var.sources)
 
   alarm_name          = "${var.name}-no-complete-day-${each.value}"
   alarm_description   = "No day of ${each.value} was complete in 26 hours. See 'No complete day' in docs/operations.md."

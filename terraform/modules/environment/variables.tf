@@ -40,23 +40,12 @@ variable "permissions_boundary_arn" {
 
 variable "sources" {
   type        = list(string)
-  description = "Names of the catalog's sources to extract; none: the catalog's default."
-  default     = []
-
-  validation {
-    condition     = alltrue([for source in var.sources : can(regex("^[a-z][a-z0-9_]{0,59}$", source))])
-    error_message = "sources must be names as the catalog has them: a-z, then a-z, 0-9 or _."
-  }
-}
-
-variable "watched_sources" {
-  type        = list(string)
-  description = "Names of the sources whose days must be complete: each gets an alarm of its own."
+  description = "Names of the catalog's sources to extract; each has an alarm for a day that is not complete."
   default     = ["world_bank"]
 
   validation {
-    condition     = length(var.watched_sources) > 0
-    error_message = "watched_sources must name at least one source: a day that nobody watches is lost in silence."
+    condition     = length(var.sources) > 0 && alltrue([for source in var.sources : can(regex("^[a-z][a-z0-9_]{0,59}$", source))])
+    error_message = "sources must be at least one name as the catalog has it: a-z, then a-z, 0-9 or _."
   }
 }
 

@@ -157,9 +157,9 @@ run "what_landed_is_kept" {
   }
 }
 
-run "each_watched_source_has_an_alarm" {
+run "each_source_has_an_alarm" {
   variables {
-    watched_sources = ["world_bank", "rest_countries"]
+    sources = ["world_bank", "rest_countries"]
   }
 
   assert {
@@ -171,6 +171,6 @@ run "each_watched_source_has_an_alarm" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.no_complete_day) == 2
-    error_message = "An alarm for each source that is watched."
+    error_message = "An alarm for each source."
   }
 }

@@ -62,14 +62,14 @@ run "a_source_with_an_odd_name" {
   expect_failures = [var.sources]
 }
 
-run "nothing_to_watch" {
+run "nothing_to_extract" {
   command = plan
 
   variables {
-    watched_sources = []
+    sources = []
   }
 
-  expect_failures = [var.watched_sources]
+  expect_failures = [var.sources]
 }
 
 run "a_key_itself" {
