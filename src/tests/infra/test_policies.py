@@ -19,7 +19,7 @@ Statement = dict[str, Any]
 
 
 def test_every_wildcard_has_a_written_reason(everything: Applied) -> None:
-    reasons = {sid: has_reason for sid, has_reason in statements_in_the_configuration()}
+    reasons = dict(statements_in_the_configuration())
     wide = {statement["Sid"] for statement in rendered(everything) if is_wide(statement)}
     assert wide  # a token of ECR's takes no narrower resource: there is one at least
     assert {sid for sid in wide if not reasons[sid]} == set()
