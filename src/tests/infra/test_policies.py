@@ -64,6 +64,15 @@ def test_whoever_opens_a_pull_request_reads_no_landed_object(everything: Applied
             ]
 
 
+def test_rules_may_write_to_the_topic_without_a_condition(everything: Applied) -> None:
+    """EventBridge tells SNS nothing that a condition could look at: it would lose its mails."""
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:ashore-dev-alarms"
+    found = everything.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
+    said = {each["Principal"]["Service"]: each for each in json.loads(found)["Statement"]}
+    assert "Condition" not in said["events.amazonaws.com"]
+    assert "Condition" in said["cloudwatch.amazonaws.com"]
+
+
 def rendered(everything: Applied) -> Iterator[Statement]:
     """All statements of all policies, as AWS was told them."""
     for document in documents(everything):
