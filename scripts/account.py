@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from ashore.errors import Misconfigured
 from environments import PROTECTED, Account, Environment, FailedError, RefusedError
 
 PATIENT = Config(
@@ -106,11 +108,16 @@ def command_line(documentation: str | None) -> argparse.ArgumentParser:
 def run(main: Callable[[Sequence[str] | None], int]) -> int:
     """Run a script's main function; what it refuses is one line, and a status of its own."""
     name = Path(sys.argv[0]).stem
+    # Whatever ends a script, what it began is cleared away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return main(None)
     except RefusedError as refused:
         print(f"{name}: {refused}", file=sys.stderr)
         return refused.status
+    except Misconfigured as wrong:  # what ashore itself would refuse
+        print(f"{name}: {wrong}", file=sys.stderr)
+        return RefusedError.status
     except AWS_ERRORS as error:
         print(f"{name}: AWS refuses: {told(error)}", file=sys.stderr)
         return RefusedError.status

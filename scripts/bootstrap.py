@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from account import command_line, enter_account, run
-from environments import TERRAFORM, Account, RefusedError, read_account
+from environments import Account, RefusedError, bootstrap_folder, read_account
 from infra import Terraform, approval
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     account = read_account()
     session = enter_account(account, options.profile)
-    terraform = Terraform(TERRAFORM / "bootstrap", session)
+    terraform = Terraform(bootstrap_folder(), session)
     make_state_bucket(session, account, only_look=options.command == "plan")
     terraform.initialise(account, KEY)
     if options.command == "plan":

@@ -105,8 +105,13 @@ def read_account() -> Account:
     Raises:
         RefusedError: it is not written down.
     """
-    values = read_values(TERRAFORM / "bootstrap", "account_id", "region")
+    values = read_values(bootstrap_folder(), "account_id", "region")
     return Account(values["account_id"], values["region"])
+
+
+def bootstrap_folder() -> Path:
+    """Return where that account is set up."""
+    return TERRAFORM / "bootstrap"
 
 
 def read_values(folder: Path, *needed: str) -> dict[str, Any]:
