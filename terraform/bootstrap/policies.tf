@@ -228,8 +228,8 @@ resource "aws_iam_policy" "boundary" {
       {
         Sid      = "Run"
         Effect   = "Allow"
-        Action   = ["ecs:RunTask"]
-        Resource = [local.named.families]
+        Action   = ["ecs:RunTask", "ecs:TagResource"]
+        Resource = [local.named.families, local.named.tasks]
       },
       {
         Sid      = "HandOver"

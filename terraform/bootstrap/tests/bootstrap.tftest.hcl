@@ -1,7 +1,18 @@
 # Who may act in the account, and what is kept.
 
+# Planned and never applied: the state bucket is one that cannot be destroyed, not even a made-up one.
 mock_provider "aws" {
-  source = "./tests/mocks"
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+# Nothing can be imported out of a mocked provider.
+override_resource {
+  target          = aws_s3_bucket.state
+  override_during = plan
+  values = {
+    arn = "arn:aws:s3:::terraform-state-ashore-123456789012"
+  }
 }
 
 variables {
@@ -11,6 +22,8 @@ variables {
 }
 
 run "a_pull_request_may_read_and_an_environment_may_write" {
+  command = plan
+
   assert {
     condition = {
       for purpose, role in aws_iam_role.github : purpose =>
@@ -32,6 +45,8 @@ run "a_pull_request_may_read_and_an_environment_may_write" {
 }
 
 run "the_reading_role_reads_no_data" {
+  command = plan
+
   assert {
     condition = alltrue(flatten([
       for each in jsondecode(aws_iam_role_policy.plan.policy).Statement : [
@@ -52,6 +67,8 @@ run "the_reading_role_reads_no_data" {
 }
 
 run "images_stay_what_they_are" {
+  command = plan
+
   assert {
     condition     = aws_ecr_repository.ashore.image_tag_mutability == "IMMUTABLE" && aws_ecr_repository.ashore.image_scanning_configuration[0].scan_on_push
     error_message = "A tag means one image for ever, and each image is looked through."
@@ -64,6 +81,8 @@ run "images_stay_what_they_are" {
 }
 
 run "another_account_may_pull_where_it_is_named" {
+  command = plan
+
   variables {
     pulling_account_ids = ["210987654321"]
   }

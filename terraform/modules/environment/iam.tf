@@ -3,7 +3,7 @@
 resource "aws_iam_role" "task" {
   name                 = "${var.name}-task"
   description          = "What ashore itself may do: create and read objects, list its prefixes, delete nothing"
-  assume_role_policy   = jsonencode(local.trust.tasks)
+  assume_role_policy   = jsonencode({ Version = "2012-10-17", Statement = [local.trust.task] })
   permissions_boundary = var.permissions_boundary_arn
 }
 
@@ -16,7 +16,7 @@ resource "aws_iam_role_policy" "task" {
 resource "aws_iam_role" "execution" {
   name                 = "${var.name}-execution"
   description          = "What ECS may do to start the task: pull its image, write its log, read the keys of its sources"
-  assume_role_policy   = jsonencode(local.trust.tasks)
+  assume_role_policy   = jsonencode({ Version = "2012-10-17", Statement = [local.trust.execution] })
   permissions_boundary = var.permissions_boundary_arn
 }
 
@@ -29,7 +29,7 @@ resource "aws_iam_role_policy" "execution" {
 resource "aws_iam_role" "schedule" {
   name                 = "${var.name}-schedule"
   description          = "What the rules may do: start this task in this cluster"
-  assume_role_policy   = jsonencode(local.trust.events)
+  assume_role_policy   = jsonencode({ Version = "2012-10-17", Statement = [local.trust.schedule] })
   permissions_boundary = var.permissions_boundary_arn
 }
 
@@ -43,14 +43,18 @@ locals {
   here = { StringEquals = { "aws:SourceAccount" = local.account_id } }
 
   trust = {
-    for name, service in { tasks = "ecs-tasks.amazonaws.com", events = "events.amazonaws.com" } : name => {
-      Version                    = "2012-10-17"
-      Statement = [{
-        Effect    = "Allow"
-        Principal = { Service = service }
-        Action    = "sts:AssumeRole"
-        Condition = local.here # nobody else's task or rule may borrow the role
-      }]
+    # Nobody else's task may borrow the role.
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    task      = merge(local.lent.ecs-tasks, { Condition = local.here })
+    execution = local.lent.ecs-tasks
+    schedule  = local.lent.events
+  }
+
+  lent = {
+    for service in ["ecs-tasks", "events"] : service => {
+      Effect    = "Allow"
+      Principal = { Service = "${service}.amazonaws.com" }
+      Action    = "sts:AssumeRole"
     }
   }
 
@@ -164,6 +168,15 @@ locals {
         Action    = ["ecs:RunTask"]
         Resource  = ["${aws_ecs_task_definition.extract.arn_without_revision}:*"]
         Condition = { ArnEquals = { "ecs:cluster" = aws_ecs_cluster.main.arn } }
+      },
+      {
+        # Tags of the definition are handed on to the task.
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html
+        Sid       = "TagTheTask"
+        Effect    = "Allow"
+        Action    = ["ecs:TagResource"]
+        Resource  = ["arn:${local.partition}:ecs:${local.region}:${local.account_id}:task/${aws_ecs_cluster.main.name}/*"]
+        Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" } }
       },
       {
         Sid       = "HandOverTheRoles"
