@@ -142,6 +142,15 @@ locals {
       Resource = local.roles
     },
     {
+      # ECS makes its own role the first time that an account has a cluster, with the right of whoever makes that.
+      # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
+      Sid       = "LetEcsMakeItsOwnRole"
+      Effect    = "Allow"
+      Action    = ["iam:CreateServiceLinkedRole"]
+      Resource  = ["arn:${local.partition}:iam::${var.account_id}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"]
+      Condition = { StringEquals = { "iam:AWSServiceName" = "ecs.amazonaws.com" } }
+    },
+    {
       Sid       = "HandOverRoles"
       Effect    = "Allow"
       Action    = ["iam:PassRole"]
