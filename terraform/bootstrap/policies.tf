@@ -201,6 +201,13 @@ locals {
       Resource = [aws_ecr_repository.ashore.arn]
     },
     {
+      # A release looks whether its image is there. Prod's may lie in another account, which says who may look.
+      Sid      = "LookForImages"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchGetImage"]
+      Resource = ["arn:${local.partition}:ecr:*:*:repository/${aws_ecr_repository.ashore.name}"]
+    },
+    {
       # A token is of the account: ECR takes no narrower resource.
       Sid      = "LogInToTheRegistry"
       Effect   = "Allow"

@@ -20,11 +20,14 @@ variable "region" {
 
 variable "repository" {
   type        = string
-  description = "The repository on GitHub whose workflows may act here, as OWNER/NAME."
+  description = "The repository on GitHub whose workflows may act here, as its tokens name it: OWNER@ID/NAME@ID, or OWNER/NAME if it is older than 2026-07-15."
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository must be OWNER/NAME, without *: nobody else's workflow may act here."
+    condition = anytrue([
+      can(regex("^[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+$", var.repository)),
+      can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository)),
+    ])
+    error_message = "repository must be OWNER@ID/NAME@ID or OWNER/NAME, without *: nobody else's workflow may act here. docs/operations.md says which."
   }
 }
 

@@ -44,6 +44,22 @@ run "a_pull_request_may_read_and_an_environment_may_write" {
   }
 }
 
+run "a_newer_repository_is_named_with_its_numbers" {
+  command = plan
+
+  variables {
+    repository = "example@123456/ashore@456789"
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_iam_role.github["deploy"].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]
+      == ["repo:example@123456/ashore@456789:environment:dev"]
+    )
+    error_message = "The subject has to be the very one that GitHub gives such a repository."
+  }
+}
+
 run "the_reading_role_reads_no_data" {
   command = plan
 
@@ -98,6 +114,16 @@ run "a_wildcard_for_a_repository" {
 
   variables {
     repository = "example/*"
+  }
+
+  expect_failures = [var.repository]
+}
+
+run "a_repository_with_half_of_its_numbers" {
+  command = plan
+
+  variables {
+    repository = "example@123456/ashore"
   }
 
   expect_failures = [var.repository]
