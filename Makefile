@@ -42,7 +42,7 @@ AS = --profile '$(PROFILE)'
 .PHONY: bootstrap tf-plan tf-apply tf-destroy deploy run-once logs backfill
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: tools .venv/.ready ## Install everything: .venv and, where asdf is present, .tool-versions
 	@echo 'Ready. Next: make demo'
@@ -64,7 +64,7 @@ fuzz: .venv/.ready ## Search longer, at random, for what breaks a rule (EXAMPLES
 	@ASHORE_TEST_EXAMPLES='$(EXAMPLES)' .venv/bin/pytest --hypothesis-profile=fuzz --timeout=7200 \
 		-m hypothesis $(ARGS)
 
-lint: .venv/.ready ## Run every checker, or only those of CHECKS="style types shell lock audit"
+lint: .venv/.ready $(if $(filter policies,$(or $(CHECKS),policies)),checkov) ## Run every checker, or only some (CHECKS="style types"; scripts/lint.sh names them)
 	@sh scripts/lint.sh $(CHECKS)
 
 format: .venv/.ready ## Bring the Python code into form
@@ -120,12 +120,23 @@ lock: .poetry/.ready ## Bring poetry.lock up to date with pyproject.toml (ARGS=-
 	@$(POETRY) lock --no-interaction $(ARGS)
 
 clean: ## Remove environments and caches; landing*/ and countries/ are data and stay
-	rm -rf .venv .poetry .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .poetry .checkov .terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -path "./landing*" -prune -o -path ./countries -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: tools
 tools:
 	@sh scripts/tools.sh
+
+# Apart from .venv, since it holds its own dependencies back. Where it cannot be had, lint says so.
+.PHONY: checkov
+checkov:
+	@$(MAKE) --no-print-directory -s .checkov/.ready || rm -rf .checkov
+
+.checkov/.ready: scripts/checkov-requirements.txt
+	@echo 'Installing checkov into .checkov ...'
+	@'$(PYTHON)' -m venv .checkov
+	@.checkov/bin/pip install -qq --disable-pip-version-check -r scripts/checkov-requirements.txt
+	@touch $@
 
 # pip and Poetry cannot tell make what they brought up to date: a file left last tells it.
 .venv/.ready: pyproject.toml poetry.lock .poetry/.ready
