@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from tests.infra.applied import Applied, applied
+from tests.infra.stage import Stage, make_environment, stage
 from tests.support.local_aws import LocalAws, NoLocalAwsError
 from tests.support.terraform import NoTerraformError, program
 
@@ -44,6 +46,25 @@ def everything(
             yield found
     except NoLocalAwsError as error:
         go_without(f"no local AWS: {error}", outer_environment)
+
+
+@pytest.fixture
+def scripts(
+    local_aws: LocalAws,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Stage]:
+    """All that scripts act on, but nothing made in the local AWS yet."""
+    with stage(local_aws, tmp_path, monkeypatch, capfd) as found:
+        yield found
+
+
+@pytest.fixture
+def dev(scripts: Stage) -> Stage:
+    """All that scripts act on, with the environment dev, where one image was released."""
+    make_environment(scripts.aws)
+    return scripts
 
 
 def go_without(reason: str, environment: Mapping[str, str] = os.environ) -> NoReturn:
