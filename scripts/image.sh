@@ -74,7 +74,7 @@ source_url() {
 }
 
 build() {
-    write_context
+    write_context >&2
     set -- --file src/Dockerfile --tag "$image" --platform "$PLATFORM" \
         --secret id=pip.conf,src=dist/image/pip.conf \
         --build-arg "REVISION=$commit${changes:+-changed}" \
