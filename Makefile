@@ -64,7 +64,7 @@ fuzz: .venv/.ready ## Search longer, at random, for what breaks a rule (EXAMPLES
 	@ASHORE_TEST_EXAMPLES='$(EXAMPLES)' .venv/bin/pytest --hypothesis-profile=fuzz --timeout=7200 \
 		-m hypothesis $(ARGS)
 
-lint: .venv/.ready $(if $(filter policies,$(or $(CHECKS),policies)),checkov) ## Run every checker, or only some (CHECKS="style types"; scripts/lint.sh names them)
+lint: .venv/.ready $(if $(filter policies,$(or $(CHECKS),policies)),checkov) ## Run every checker, or only those of CHECKS="style types shell"
 	@sh scripts/lint.sh $(CHECKS)
 
 format: .venv/.ready ## Bring the Python code into form

@@ -14,6 +14,7 @@ resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV_AWS_18:CloudTrail tells who did what; access logs would need one more bucket
   # checkov:skip=CKV_AWS_144:what it describes lies in this region too
   # checkov:skip=CKV_AWS_145:encrypted with S3's own keys; the state holds no secret
+  # checkov:skip=CKV2_AWS_61:old versions of the state are small, and what one may have to go back to
   # checkov:skip=CKV2_AWS_62:nothing waits for a change of the state
   bucket = local.state_bucket
 
