@@ -14,6 +14,11 @@ provider_folder() {
 }
 
 folder=${TF_PLUGIN_DIR:-$(provider_folder)}
+if [ -z "$folder" ]; then
+    # Fetched once for all of them.
+    export TF_PLUGIN_CACHE_DIR="$PWD/.terraform/providers"
+    mkdir -p "$TF_PLUGIN_CACHE_DIR"
+fi
 status=0
 for root in terraform/bootstrap terraform/environments/*; do
     export TF_DATA_DIR="$PWD/.terraform/$root"

@@ -1,4 +1,4 @@
-"""The workflows call what is there, with no more rights than they need, and nothing that may move."""
+"""The workflows call what is there, with no more rights than they need, and nothing that moves."""
 
 from __future__ import annotations
 
@@ -160,6 +160,19 @@ def test_a_newer_commit_of_a_pull_request_ends_the_checks_of_the_older() -> None
     concurrency = read(GITHUB / "workflows" / "on-pull-request.yml")["concurrency"]
     assert "pull_request.number" in concurrency["group"]
     assert concurrency["cancel-in-progress"] is True
+
+
+def test_what_is_asked_of_an_environment_is_what_the_script_tells() -> None:
+    asked = {
+        name
+        for path in WORKFLOWS
+        for name in re.findall(
+            r"steps\.(?:dev|prod|environment)\.outputs\.(\w+)", path.read_text("utf-8")
+        )
+    }
+    script = (ROOT / "scripts" / "environments.py").read_text("utf-8")
+    assert {"there", "plan_role", "deploy_role", "region"} == asked
+    assert [name for name in asked if f'"{name}": ' not in script] == []
 
 
 def test_prod_gets_the_very_image_that_was_released_to_dev() -> None:
