@@ -41,7 +41,8 @@ graphroot = "$storage/images"
 runroot = "$storage/run"
 CONF
     export CONTAINERS_CONF="$storage/containers.conf" CONTAINERS_STORAGE_CONF="$storage/storage.conf"
-    export BUILDAH_ISOLATION=chroot CONTAINER_ENGINE=podman
+    # A layer is a copy of everything with this driver; it is built once, and needs no layers between.
+    export BUILDAH_ISOLATION=chroot BUILDAH_LAYERS=false CONTAINER_ENGINE=podman
 }
 
 # Where apt finds packages here; another release of the same distribution lies beside this one's.

@@ -186,7 +186,7 @@ def test_sigterm_ends_it_in_order_and_another_container_goes_on(
         state = image.engine.inspect(name)["State"]
         assert who_is(state["Pid"]) == {"Uid": USER, "Gid": USER, "CapEff": "0" * 16, "NSpid": "1"}
         began = time.monotonic()
-        image.engine("stop", "--time", "30", name)
+        image.engine("stop", "-t", "30", name)
         seconds = time.monotonic() - began
         state = image.engine.inspect(name)["State"]
         said = events(image.engine("logs", name).stderr)
