@@ -213,10 +213,10 @@ class Asked:
 
     @property
     def operation(self) -> str:
-        """What is asked for, of services that do not speak REST."""
+        """What is asked for: a method and a path, of services that speak REST."""
         target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         found = re.match(rb"Action=(\w+)", self.body)
-        return target or (found[1].decode() if found else "")
+        return target or (found[1].decode() if found else f"{self.method} {self.path}")
 
     def sent_to(self, endpoint: str) -> Reply:
         """Ask it there, and return the answer."""
@@ -308,11 +308,13 @@ class Fargate:
         return replace(reply, body=json.dumps(described).encode())
 
     def _write(self, number: str, lines: Sequence[str]) -> None:
-        logs, stream = self._aws.client("logs"), f"run/ashore/{number}"
-        logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
+        if not lines:
+            return
+        client, stream = self._aws.client("logs"), f"run/ashore/{number}"
+        client.create_log_stream(logGroupName=GROUP, logStreamName=stream)
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in lines]
-        logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=events)
+        client.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=events)
 
 
 def _end(task: dict[str, Any], ending: Ending) -> None:

@@ -41,6 +41,11 @@ class LocalAws:
         self.endpoint = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
         self._process: subprocess.Popen[bytes] | None = None
+        self._session: Any = boto3.session.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
+        )
+        # To make one takes a good part of a second: the descriptions of services are large.
+        self._clients: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self.start()
@@ -73,6 +78,8 @@ class LocalAws:
         if process is not None:
             process.kill()  # it keeps everything in memory: there is nothing to save
             process.wait(timeout=10)
+        for client in self._clients.values():
+            client.close()
         self._log.close()
 
     def environment(self) -> dict[str, str]:
@@ -91,14 +98,16 @@ class LocalAws:
 
     def client(self, service: str) -> Any:
         """A client of one of its services, whatever the environment says."""
-        session: Any = boto3.session.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
-        )
-        settings = Config(
-            s3={"addressing_style": "path"},
-            proxies={},  # a proxy of the environment would be asked for loopback addresses too
-        )
-        return session.client(service, endpoint_url=self.endpoint, config=settings)
+        if service not in self._clients:
+            self._clients[service] = self._session.client(
+                service,
+                endpoint_url=self.endpoint,
+                config=Config(
+                    s3={"addressing_style": "path"},
+                    proxies={},  # else loopback addresses too would be asked of a proxy
+                ),
+            )
+        return self._clients[service]
 
     def reset(self) -> None:
         """Forget everything, as if it had just been started."""
