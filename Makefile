@@ -38,7 +38,7 @@ AS = --profile '$(PROFILE)'
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # asdf may install the very Python that the environment is made with
 .PHONY: help setup demo run test test-unit fuzz lint format chaos bench lock clean
-.PHONY: docker-build docker-run docker-push docker-clean test-image
+.PHONY: docker-build docker-run docker-push docker-clean test-image test-infra
 .PHONY: bootstrap tf-plan tf-apply tf-destroy deploy run-once logs backfill
 
 help: ## Show this list
@@ -112,6 +112,9 @@ docker-push: .venv/.ready ## Push the image of this commit to the registry of EN
 
 docker-clean: ## Remove what this project made in the local engine: containers, images, layers
 	@sh scripts/image.sh clean
+
+test-infra: .venv/.ready ## Apply, read back and destroy everything on a local AWS; needs Terraform
+	@.venv/bin/pytest -m infra src/tests/infra $(ARGS)
 
 test-image: .venv/.ready ## Build the image and run it for real, against servers on this machine
 	@sh scripts/test_image.sh $(ARGS)

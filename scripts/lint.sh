@@ -1,11 +1,12 @@
 #!/bin/sh
-# Run the checkers, or only the named ones: style, types, shell, lock, audit, image, terraform, policies,
-# workflows. All of them run even after one has failed. One whose tool cannot be had is skipped in one line; in CI,
-# where nobody reads that line, a skip is a failure. Only the audit may be skipped there too: where
-# no vulnerability service can be reached, no change is at fault.
+# Run the checkers, or only the named ones: style, types, shell, lock, audit, image, terraform,
+# policies, workflows. All of them run even after one has failed. One whose tool cannot be had is
+# skipped in one line; in CI, where nobody reads that line, a skip is a failure. Only the audit may be
+# skipped there too: where no vulnerability service can be reached, no change is at fault.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 PATH=$PWD/.venv/bin:$PWD/.poetry/bin:$PATH
+[ -f "${TF_CLI_CONFIG_FILE:-}" ] || unset TF_CLI_CONFIG_FILE # Terraform warns of a missing one each time
 status=0
 
 # check TOOL ARGUMENT...

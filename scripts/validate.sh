@@ -5,7 +5,6 @@
 # line says so, and in CI, where nobody reads that line, it is a failure.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-[ -f "${TF_CLI_CONFIG_FILE:-}" ] || unset TF_CLI_CONFIG_FILE
 export CHECKPOINT_DISABLE=1
 
 provider_folder() {
