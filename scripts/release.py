@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAMESPACE = "ashore/smoke"
 """Its figures stay out of those that the alarms watch."""
+DEADLINE = "30m"
+LONGEST_SECONDS = 2400.0
+"""How long a trial is followed: longer than its own deadline, so that it ends by itself."""
 COPIED = (
     "taskRoleArn",
     "executionRoleArn",
@@ -48,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("digest", help="the image's digest, as docker-push told it: sha256:...")
     options = parser.parse_args(argv)
     if not DIGEST.fullmatch(options.digest):
-        raise RefusedError(f'"{options.digest}" is no digest; it is sha256: and 64 hex digits')
+        raise RefusedError(f'"{options.digest}" is no digest; DIGEST=sha256: and 64 hex digits')
     environment = read_environment(options.environment)
     infra.find_terraform()
     session = enter(environment, options.profile)
@@ -95,12 +98,13 @@ def try_out(session: boto3.Session, environment: Environment, digest: str) -> in
     variables = {
         "ASHORE_TO": f"{task.location}/smoke/{digest.replace(':', '-')}",
         "ASHORE_METRICS_NAMESPACE": NAMESPACE,
+        "ASHORE_DEADLINE": DEADLINE,
     }
     image = f"{environment.image_repository_url}@{digest}"
     with revision(session, f"{environment.prefix}-smoke", task, image) as arn:
         started = tasks.start(session, task, variables, "release", arn)
         try:
-            return tasks.follow(session, started)
+            return tasks.follow(session, started, LONGEST_SECONDS)
         except BaseException:
             tasks.stop(session, started, "the release was given up")
             raise

@@ -245,6 +245,8 @@ class Script:
 
     endings: list[Ending] = field(default_factory=lambda: [Ending()])
     """One for each task, in order; the last again and again."""
+    endless: bool = False
+    """Whether tasks never end."""
     throttled: int = 0
     """How many of the next questions about tasks are refused, since there were too many."""
     refused: dict[str, Reply] = field(default_factory=dict)
@@ -300,10 +302,10 @@ class Fargate:
         ending = self.script.endings[min(len(self.script.runs), len(self.script.endings)) - 1]
         self.script.looks += 1
         for task in described["tasks"]:
+            task["lastStatus"] = "RUNNING"
             if self.script.looks == 1:
-                task["lastStatus"] = "RUNNING"
                 self._write(task["taskArn"].rpartition("/")[2], ending.lines)
-            else:
+            elif not self.script.endless:
                 _end(task, ending)
         return replace(reply, body=json.dumps(described).encode())
 

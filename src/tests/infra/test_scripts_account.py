@@ -38,6 +38,26 @@ def test_every_script_tells_how_it_is_used(name: str) -> None:
     assert "usage:" in ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("target", "command"),
+    [
+        ("bootstrap", "bootstrap.py --profile 'me' -x"),
+        ("tf-plan", "infra.py plan 'dev' --profile 'me' -x"),
+        ("tf-apply", "infra.py apply 'dev' --profile 'me' -x"),
+        ("tf-destroy", "infra.py destroy 'dev' --confirm 'ashore-dev' --profile 'me' -x"),
+        ("deploy", "release.py 'dev' 'sha256:0' --profile 'me' -x"),
+        ("run-once", "run_once.py 'dev' --profile 'me' -x"),
+        ("logs", "logs.py 'dev' --profile 'me' -x"),
+        ("backfill", "backfill.py 'dev' --profile 'me' -x"),
+    ],
+)
+def test_every_target_of_make_runs_its_script(target: str, command: str) -> None:
+    given = ["ENV=dev", "PROFILE=me", "CONFIRM=ashore-dev", "DIGEST=sha256:0", "ARGS=-x"]
+    make = ["make", "-n", "-o", ".venv/.ready", target, *given]
+    ended = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == f".venv/bin/python scripts/{command}\n"
+
+
 def test_environments_are_asked_without_any_package() -> None:
     script = str(ROOT / "scripts" / "environments.py")
     command = [sys.executable, "-I", "-S", script, "--help"]

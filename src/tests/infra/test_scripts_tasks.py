@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import signal
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +24,6 @@ from tests.infra.stage import (
     GROUP,
     REPOSITORY,
     Ending,
-    Script,
     Stage,
     make_environment,
     push_image,
@@ -148,8 +149,9 @@ def test_a_task_that_is_lost_sight_of_goes_on(dev: Stage) -> None:
 
 
 def test_nobody_waits_for_ever(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Script, "looks", property(lambda _: 1, lambda *_: None), raising=False)
-    monkeypatch.setattr(tasks.follow, "__defaults__", (0.2,))
+    follow = tasks.follow
+    monkeypatch.setattr(tasks, "follow", lambda session, started: follow(session, started, 0.2))
+    dev.fargate.endless = True
     done = dev.act(run_once, "dev")
     assert (done.status, dev.fargate.stops) == (1, 0)
     assert "goes on, after 0 min" in done.err
@@ -197,6 +199,7 @@ def test_a_release_is_tried_apart_and_then_pointed_at(dev: Stage) -> None:
     assert variables(run) == {
         "ASHORE_TO": f"s3://{BUCKET}/smoke/{digest.replace(':', '-')}",
         "ASHORE_METRICS_NAMESPACE": "ashore/smoke",
+        "ASHORE_DEADLINE": "30m",
     }
     assert dev.digest() == digest
     assert dev.terraform.commands == ["init", "apply"]
@@ -221,6 +224,14 @@ def test_what_tries_it_out_is_the_scheduled_task_but_for_the_image(dev: Stage) -
         k: v for k, v in scheduled.items() if k not in own
     }
     assert tried["status"] == "INACTIVE"
+
+
+def test_the_first_release_of_an_environment(scripts: Stage) -> None:
+    make_environment(scripts.aws, "none")
+    digest = push_image(scripts.aws)
+    done = scripts.act(release, "dev", digest)
+    assert (done.status, scripts.digest()) == (0, digest)
+    assert "before: none" in done.out
 
 
 def nothing_changed(dev: Stage, rule: object) -> None:
@@ -249,11 +260,22 @@ def test_a_release_that_fails_its_trial_changes_nothing(
     assert dev.terraform.told == []
 
 
+def test_a_trial_that_never_ends_is_stopped(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "LONGEST_SECONDS", 0.2)
+    dev.fargate.endless = True
+    digest, rule = push_image(dev.aws), dev.rule()
+    done = dev.act(release, "dev", digest)
+    assert (done.status, dev.fargate.stops) == (1, 1)
+    nothing_changed(dev, rule)
+
+
 def test_a_trial_that_is_interrupted_is_stopped(
     dev: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> int:
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+        raise AssertionError("nothing was heard of the signal")
 
     monkeypatch.setattr(tasks, "follow", interrupted)
     digest, rule = push_image(dev.aws), dev.rule()
@@ -280,7 +302,7 @@ def test_a_release_that_terraform_does_not_take_is_taken_back(command: str, dev:
 def test_what_is_no_digest_is_not_released(digest: str, dev: Stage) -> None:
     done = dev.act(release, "dev", digest)
     assert (done.status, dev.fargate.runs) == (2, [])
-    assert "it is sha256: and 64 hex digits" in done.err
+    assert "is no digest; DIGEST=sha256: and 64 hex digits" in done.err
 
 
 def test_an_image_that_was_not_pushed_is_not_released(dev: Stage) -> None:
