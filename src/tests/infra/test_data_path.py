@@ -30,7 +30,7 @@ from tests.support.catalogs import write_catalog
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-pytestmark = [pytest.mark.infra, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.infra, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 HOMES = {"the landing itself": "", "a release trying itself out": "smoke/sha256-0123/"}
 USERS_TAKE_SECONDS = 15.0
