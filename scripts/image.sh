@@ -14,6 +14,7 @@
 #     ASHORE_CATALOG     a catalog of one's own; other ASHORE_ variables reach ashore as they are
 #     CONTAINER_ENGINE   docker or podman (default: the first of them that answers)
 #     CONTAINER_OPTIONS  more options of the engine's build and run, such as --network=host
+#     IMAGE              another name than ashore:COMMIT, for build and run
 #     BASE_IMAGE         another base than the one of src/Dockerfile
 #     PLATFORM           what it is built for (default: linux/amd64, which the task in AWS is)
 set -eu
@@ -46,7 +47,7 @@ find_engine() {
 find_commit() {
     commit=$(git rev-parse HEAD 2>/dev/null) || refuse "this is no git checkout with a commit, which an image is named by"
     changes=$(git status --porcelain)
-    image=ashore:$commit${changes:+-changed}
+    image=${IMAGE:-ashore:$commit${changes:+-changed}}
 }
 
 # Writes what src/Dockerfile copies. Nothing of it depends on when or where it is written.
@@ -61,7 +62,7 @@ write_context() {
     # The index may hold a password: it reaches the build as a secret, and no layer.
     (umask 077 && printf '[global]\nindex-url = %s\n' "$(.poetry/bin/python scripts/pip_index.py)" >dist/image/pip.conf)
     certificates=${PIP_CERT:-${SSL_CERT_FILE:-}}
-    [ -z "$certificates" ] || echo 'cert = /etc/ssl/certs/ca-certificates.crt' >>dist/image/pip.conf
+    [ -z "$certificates" ] || echo 'cert = /run/secrets/certificates' >>dist/image/pip.conf
 }
 
 # Prints where the source lies, as far as that is public: without a name or a password.
@@ -165,6 +166,7 @@ handed_over() {
 
 push() {
     [ -z "$changes" ] || refuse "there are changes that no commit has, and the tag of an image is its commit: commit them, or git stash -u"
+    image=ashore:$commit
     [ "$PLATFORM" = linux/amd64 ] || refuse "the task in AWS is linux/amd64: leave PLATFORM away"
     repository=$(registry repository "$1")
     digest=$(registry digest "$1" "$commit")

@@ -23,7 +23,7 @@ has_the_published_base() {
 }
 
 # Podman as it works without a service manager, a network of its own and limits to raise; apart from
-# whatever else it keeps on this machine.
+# whatever else it keeps on this machine. A layer is a copy of everything where overlays cannot be mounted.
 configure_podman() {
     mkdir -p "$storage"
     cat >"$storage/containers.conf" <<CONF
@@ -34,15 +34,13 @@ events_logger = "file"
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]
 CONF
-    cat >"$storage/storage.conf" <<CONF
-[storage]
-driver = "vfs"
-graphroot = "$storage/images"
-runroot = "$storage/run"
-CONF
     export CONTAINERS_CONF="$storage/containers.conf" CONTAINERS_STORAGE_CONF="$storage/storage.conf"
-    # A layer is a copy of everything with this driver; it is built once, and needs no layers between.
-    export BUILDAH_ISOLATION=chroot BUILDAH_LAYERS=false CONTAINER_ENGINE=podman
+    export BUILDAH_ISOLATION=chroot CONTAINER_ENGINE=podman
+    for driver in overlay vfs; do
+        printf '[storage]\ndriver = "%s"\ngraphroot = "%s"\nrunroot = "%s"\n' \
+            "$driver" "$storage/$driver" "$storage/run-$driver" >"$storage/storage.conf"
+        ! podman info >/dev/null 2>&1 || break
+    done
 }
 
 # Where apt finds packages here; another release of the same distribution lies beside this one's.

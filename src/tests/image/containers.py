@@ -102,13 +102,15 @@ class Image:
         """Return the seconds from the engine's command to the first line of the log."""
         command = [self.engine.program, *self.command(*words, env=env, options=["--rm"])]
         began = time.monotonic()
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as running:
             assert running.stderr is not None
             lines = (line for line in running.stderr if line.startswith("{"))
             first = next(lines, "")
             seconds = time.monotonic() - began
             running.stderr.read()
-        assert json.loads(first)["event"] == "run_began", first
+        assert "event" in json.loads(first or "{}"), "it logged nothing"
         return seconds
 
 

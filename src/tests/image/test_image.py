@@ -119,11 +119,13 @@ def test_without_read_only_root_nothing_is_its_own_either(image: Image) -> None:
 
 def test_there_is_nothing_to_build_or_to_install_with(image: Image) -> None:
     tools = "pip pip3 poetry uv pipx gcc cc g++ make ld git curl wget"
-    assert image.shell(f"for tool in {tools}; do command -v $tool; done; true") == ""
-    for module in ("pip", "ensurepip", "setuptools", "poetry", "pytest", "moto"):
-        for python in ("/opt/ashore/bin/python3", "python3"):
-            said = image.shell(f"{python} -c 'import {module}' 2>&1 || true")
-            assert "ModuleNotFoundError" in said, (python, module, said)
+    modules = "pip ensurepip setuptools poetry pytest moto"
+    found = image.shell(
+        f"for tool in {tools}; do command -v $tool; done; "
+        f"for module in {modules}; do for python in /opt/ashore/bin/python3 python3; do "
+        '$python -c "import $module" 2>/dev/null && echo $python $module; done; done; true'
+    )
+    assert found == ""
 
 
 def test_there_is_nothing_left_of_building_it(image: Image) -> None:
@@ -138,13 +140,11 @@ def test_there_is_nothing_left_of_building_it(image: Image) -> None:
     )
 
 
-def test_all_that_is_loaded_is_compiled(image: Image) -> None:
-    said = image.shell(
-        "python3 -v -m ashore extract --to /tmp/x 2>&1 | grep -c 'matches /' ; "
-        "python3 -v -m ashore extract --to /tmp/x 2>&1 | grep 'code object from ./.*py.$' || true"
-    )
-    assert int(said.split()[0]) > 200
-    assert said.split()[1:] == []
+def test_all_that_is_loaded_is_compiled(image: Image, shop: Path, task: dict[str, str]) -> None:
+    ran = image.mounting(shop, "/shop.toml").run("extract", env={**task, "PYTHONVERBOSE": "1"})
+    assert ran.returncode == 0
+    assert ran.stderr.count(" matches /") > 200
+    assert not re.findall("(?m)^# code object from '?/.*[.]py'?$", ran.stderr)
 
 
 def test_a_day_lands_in_s3(
@@ -173,7 +173,12 @@ def test_a_missing_bucket_is_one_line(image: Image, shop: Path, task: dict[str, 
 
 
 def test_sigterm_ends_it_in_order_and_another_container_goes_on(
-    image: Image, shop: Path, task: dict[str, str], s3_location: str, api: ScriptedApi
+    image: Image,
+    shop: Path,
+    task: dict[str, str],
+    s3_location: str,
+    api: ScriptedApi,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def slow_at_the_third(call: Call) -> Reply:
         # Longer than anybody waits: only the signal can end this.
@@ -190,9 +195,11 @@ def test_sigterm_ends_it_in_order_and_another_container_goes_on(
         seconds = time.monotonic() - began
         state = image.engine.inspect(name)["State"]
         said = events(image.engine("logs", name).stderr)
+    with capsys.disabled():
+        print(f"\nimage: ended {seconds:.2f} s after SIGTERM with {state['ExitCode']}")
     assert state["ExitCode"] == 143
     assert seconds < 20
-    assert [line["exit_status"] for line in said if "exit_status" in line] == [143]
+    assert [line["exit_status"] for line in said if line.get("event") == "run_ended"] == [143]
 
     api.answer(lambda call: json_reply({"path": call.path}))
     asked = len(api.calls)
@@ -221,7 +228,8 @@ def who_is(pid: int) -> dict[str, str]:
 class Caller:
     """Whoever runs `make docker-run`: has files of AWS that nobody else may read."""
 
-    def __init__(self, folder: Path, keys: Mapping[str, str]) -> None:
+    def __init__(self, image: Image, folder: Path, keys: Mapping[str, str]) -> None:
+        self.image = image.name
         self.home = folder / "home"
         self.folder = folder / "countries"
         self.uid = os.getuid() or SOMEBODY
@@ -246,6 +254,7 @@ class Caller:
             "HOME": str(self.home),
             "PATH": self.path,
             "CONTAINER_OPTIONS": "--network=host",
+            "IMAGE": self.image,
             **more,
         }
 
@@ -266,7 +275,7 @@ class Caller:
 def test_docker_run_lands_in_a_folder_that_is_the_callers(
     image: Image, shop: Path, task: dict[str, str], tmp_path: Path
 ) -> None:
-    caller = Caller(tmp_path, task)
+    caller = Caller(image, tmp_path, task)
     environment = caller.environment("", TO=str(caller.folder), ASHORE_CATALOG=str(shop))
     ran = script("run", "--json", env=environment)
     assert ran.returncode == 0, ran.stderr
@@ -280,7 +289,7 @@ def test_docker_run_lands_in_a_folder_that_is_the_callers(
 def test_docker_run_reads_a_profile_that_only_the_caller_may_read(
     image: Image, shop: Path, task: dict[str, str], tmp_path: Path
 ) -> None:
-    caller = Caller(tmp_path, task)
+    caller = Caller(image, tmp_path, task)
     environment = caller.environment(
         task["AWS_ENDPOINT_URL"], TO=task["ASHORE_TO"], ASHORE_CATALOG=str(shop)
     )
@@ -324,8 +333,11 @@ def test_docker_clean_removes_what_is_ours_and_nothing_else(
     try:
         cleaned = script("clean")
         assert cleaned.returncode == 0, cleaned.stderr
-        assert before - engine.names() == {name for name in before if name.startswith("ashore:")}
-        assert engine("run", "--rm", "somebodys:1", "--version").stdout.startswith("ashore ")
+        gone = before - engine.names() - {"<none>:<none>"}
+        assert gone == {name for name in before if name.startswith("ashore:")}
+        assert engine(
+            "run", "--rm", "--network=host", "somebodys:1", "--version"
+        ).stdout.startswith("ashore ")
     finally:
         engine("rmi", "somebodys:1", "others:1")
     assert script("clean").returncode == 0

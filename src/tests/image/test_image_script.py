@@ -83,8 +83,8 @@ class Stage:
             "CONTAINER_ENGINE": str(self.home.parent / "engine"),
             "FAKE_LOG": str(self.log),
             "HOME": str(self.home),
-            **dict.fromkeys(("TO", "PROFILE", "CONTAINER_OPTIONS", "BASE_IMAGE", "PLATFORM")),
-            **dict.fromkeys(("PIP_CERT", "SSL_CERT_FILE", "AWS_ENDPOINT_URL")),
+            **dict.fromkeys(("TO", "PROFILE", "CONTAINER_OPTIONS", "BASE_IMAGE", "IMAGE")),
+            **dict.fromkeys(("PLATFORM", "PIP_CERT", "SSL_CERT_FILE", "AWS_ENDPOINT_URL")),
         }
         return script(*words, env={**given, **environment}, checkout=self.checkout)
 
