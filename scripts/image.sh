@@ -45,7 +45,8 @@ find_engine() {
 
 # Sets commit, changes, and image: the name of what this checkout makes.
 find_commit() {
-    commit=$(git rev-parse HEAD 2>/dev/null) || refuse "this is no git checkout with a commit, which an image is named by"
+    commit=$(git rev-parse --verify HEAD 2>&1) ||
+        refuse "an image is named by its commit, and there is none: $(echo "$commit" | sed -n 1p)"
     changes=$(git status --porcelain)
     image=${IMAGE:-ashore:$commit${changes:+-changed}}
 }

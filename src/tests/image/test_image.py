@@ -322,6 +322,16 @@ def test_it_is_small_and_starts_at_once(
     assert first < 10
 
 
+def test_the_same_commit_is_the_same_image(image: Image) -> None:
+    if "podman" not in image.engine("--version").stdout:
+        pytest.skip("Docker gives files that are made in a build the time of the build")
+    options = {"CONTAINER_OPTIONS": "--network=host --no-cache", "IMAGE": "ashore:again"}
+    built = script("build", env=options)
+    assert built.returncode == 0, built.stderr
+    again, first = (image.engine.inspect(name)["Digest"] for name in ("ashore:again", image.name))
+    assert again == first
+
+
 def test_docker_clean_removes_what_is_ours_and_nothing_else(
     image: Image, engine: Engine, tmp_path: Path
 ) -> None:

@@ -140,7 +140,7 @@ def test_the_engine_does_not_answer(stage: Stage) -> None:
 
 def test_it_is_no_checkout(stage: Stage) -> None:
     shutil.rmtree(stage.checkout / ".git")
-    refused(stage.script("build", GIT_CEILING_DIRECTORIES=str(stage.home.parent)), "git checkout")
+    refused(stage.script("build", GIT_CEILING_DIRECTORIES=str(stage.home.parent)), "not a git repo")
 
 
 def test_poetry_is_not_there(stage: Stage) -> None:
