@@ -113,8 +113,8 @@ docker-push: .venv/.ready ## Push the image of this commit to the registry of EN
 docker-clean: ## Remove what this project made in the local engine: containers, images, layers
 	@sh scripts/image.sh clean
 
-test-infra: .venv/.ready ## Apply, read back and destroy everything on a local AWS; needs Terraform
-	@.venv/bin/pytest -m infra src/tests/infra $(ARGS)
+test-infra: .venv/.infra ## Apply, read back and destroy everything on a local AWS; needs Terraform
+	@.venv/bin/pytest -m infra $(ARGS)
 
 test-image: .venv/.ready ## Build the image and run it for real, against servers on this machine
 	@sh scripts/test_image.sh $(ARGS)
@@ -144,9 +144,14 @@ checkov:
 # pip and Poetry cannot tell make what they brought up to date: a file left last tells it.
 .venv/.ready: pyproject.toml poetry.lock .poetry/.ready
 	@echo 'Installing what poetry.lock says into .venv ...'
-	@$(POETRY) sync --with s3,infra --no-interaction
+	@$(POETRY) sync --with s3 --no-interaction
 	@# Compiled once: some environments forbid Python to keep what it compiles while running.
 	@.venv/bin/python -m compileall -q -j 0 .venv/lib src/ashore || true
+	@touch $@
+
+.venv/.infra: .venv/.ready
+	@echo 'Installing the local AWS into .venv ...'
+	@$(POETRY) install --with s3,infra --no-interaction --quiet
 	@touch $@
 
 .poetry/.ready: scripts/poetry-requirements.txt

@@ -34,6 +34,7 @@ for name in "$@"; do
     image) check hadolint src/Dockerfile ;;
     terraform)
         check terraform fmt -check -recursive terraform
+        check python scripts/terraform_readmes.py --check
         ! command -v terraform >/dev/null || check sh scripts/validate.sh
         ;;
     policies)

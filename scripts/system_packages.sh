@@ -1,14 +1,19 @@
 #!/bin/sh
-# Install with apt-get what make and the tests need of the system, if any of it is missing. strace tells
-# the tests in which order the disk is asked for what.
+# Install with apt-get what make and the tests need of the system, if any of it is missing, and each PACKAGE that
+# is given: of those, the command is called as the package is. strace tells the tests in which order the disk is
+# asked for what.
 set -eu
-
-has_all() { command -v make && command -v strace && python3 -c 'import ensurepip, venv'; }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
-if ! has_all >/dev/null 2>&1 && command -v apt-get >/dev/null; then
+missing=
+for package in make strace "$@"; do
+    command -v "$package" >/dev/null || missing="$missing $package"
+done
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+
+if [ -n "$missing" ] && command -v apt-get >/dev/null; then
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq --no-install-recommends make python3-venv strace
+    # shellcheck disable=SC2086 # one word a package
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $missing
 fi

@@ -46,13 +46,13 @@ CONF
 # Where apt finds packages here; another release of the same distribution lies beside this one's.
 mirror() {
     # shellcheck disable=SC2016 # those are apt's
-    found=$(apt-get indextargets --format '$(SITE) $(ORIGIN)' 'Created-By: Packages' | sed -n 's/ Debian$//p' | grep -v security | head -n 1)
-    echo "${found:-http://deb.debian.org/debian}"
+    apt-get indextargets --format '$(SITE) $(ORIGIN)' 'Created-By: Packages' | sed -n 's/ Debian$//p' | grep -v security | head -n 1
 }
 
 # A base like the published one: the same release, pip, and a standard library that is not compiled.
 make_base() {
-    debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$1" "$(mirror)" >"$storage/debootstrap.log" || return 1
+    mirror=$(mirror) # none: debootstrap knows one
+    debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$1" ${mirror:+"$mirror"} >"$storage/debootstrap.log" || return 1
     rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/*
     find "$1/usr" -name __pycache__ -prune -exec rm -r {} +
     container=$(buildah from scratch) &&

@@ -120,12 +120,20 @@ locals {
         "events:DeleteRule", "events:DisableRule", "events:EnableRule", "events:PutRule", "events:PutTargets",
         "events:RemoveTargets", "events:TagResource", "events:UntagResource",
         "sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue",
-        "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:Unsubscribe",
+        "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe",
         "sns:TagResource", "sns:UntagResource",
         "cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource",
         "ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource",
       ]
       Resource = [for service in ["logs", "rules", "queues", "topics", "alarms", "digests"] : local.named[service]]
+    },
+    {
+      # A subscription is no resource that a policy could name.
+      # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+      Sid      = "EndSubscriptions"
+      Effect   = "Allow"
+      Action   = ["sns:Unsubscribe"]
+      Resource = ["*"]
     },
     {
       # A role that is made here can never do more than the boundary says: nobody becomes mightier by making one.

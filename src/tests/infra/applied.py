@@ -73,9 +73,11 @@ def applied(folder: Path) -> Iterator[Applied]:
         yield Applied(local, bootstrap, dev, first_outputs, first_rules, outputs, changes, figures)
         timed(figures, "dev: destroy", lambda: destroy(dev))
         assert not dev.resources()
+        empty(local, STATE_BUCKET)
         timed(figures, "bootstrap: destroy", lambda: destroy(bootstrap))
         print(*(f"{what}: {figure}" for what, figure in figures.items()), sep="\n")
-        assert left_over(local) == []
+        still_there = left_over(local)
+        assert not still_there, still_there
 
 
 def apply(terraform: Terraform) -> None:
@@ -83,8 +85,16 @@ def apply(terraform: Terraform) -> None:
     terraform.run("apply", "-input=false", "-auto-approve")
 
 
+def empty(local: LocalAws, bucket: str) -> None:
+    """Take all versions out of a bucket: Terraform, which would too, gets stuck on this server."""
+    s3 = local.client("s3")
+    found = s3.list_object_versions(Bucket=bucket)
+    for each in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
+        s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+
+
 def destroy(terraform: Terraform) -> None:
-    """Destroy without asking; the state is told to nobody, as its bucket may go too."""
+    """Destroy without asking."""
     terraform.run("destroy", "-input=false", "-auto-approve")
 
 

@@ -8,11 +8,6 @@ output "released" {
   value       = module.environment.released
 }
 
-output "run" {
-  description = "What scripts/ need to start the task by hand, to release an image and to find the log."
-  value       = module.environment.run
-}
-
 output "task_policy" {
   description = "What the task may do."
   value       = module.environment.task_policy
