@@ -4,6 +4,9 @@
 # Plain assignments: of these general names, one that happens to be in the environment says nothing.
 ARGS =
 CHECKS =
+CONFIRM =
+DIGEST =
+ENV = dev
 EXAMPLES = 2000
 PROFILE = dev
 STORE =
@@ -27,13 +30,19 @@ export POETRY_VIRTUALENVS_USE_POETRY_PYTHON := true
 # Poetry would install into an environment that happens to be active.
 unexport VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV
 
+# What acts in AWS does so as a profile; without one, with the credentials of the environment.
+IN_AWS := .venv/bin/python scripts
+AS = --profile '$(PROFILE)'
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # asdf may install the very Python that the environment is made with
 .PHONY: help setup demo run test test-unit fuzz lint format chaos bench lock clean
+.PHONY: docker-build docker-run docker-push docker-clean test-image test-infra
+.PHONY: bootstrap tf-plan tf-apply tf-destroy deploy run-once logs backfill
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: tools .venv/.ready ## Install everything: .venv and, where asdf is present, .tool-versions
 	@echo 'Ready. Next: make demo'
@@ -44,8 +53,9 @@ demo: .venv/.ready ## See a day land, be verified, be killed and resumed (STORE=
 run: .venv/.ready ## Land today in countries/ or TO=s3://bucket/prefix (PROFILE=dev, ARGS=--help)
 	@$(if $(filter s3://%,$(TO)),AWS_PROFILE='$(PROFILE)') .venv/bin/ashore extract --to '$(TO)' $(ARGS)
 
-test: .venv/.ready ## Run all tests (ARGS="-k landing" narrows them)
-	@.venv/bin/pytest $(ARGS)
+test: .venv/.ready ## Run all tests but test-infra and test-image (ARGS="-k landing" narrows them)
+	@echo 'Left out: tests of what acts in AWS (make test-infra) and of the image (make test-image).'
+	@.venv/bin/pytest -m 'not infra and not image' $(ARGS)
 
 test-unit: .venv/.ready ## Run the tests that need no server and take no time
 	@.venv/bin/pytest --hypothesis-profile=swift -m 'not slow and not s3' src/tests/unit $(ARGS)
@@ -54,7 +64,7 @@ fuzz: .venv/.ready ## Search longer, at random, for what breaks a rule (EXAMPLES
 	@ASHORE_TEST_EXAMPLES='$(EXAMPLES)' .venv/bin/pytest --hypothesis-profile=fuzz --timeout=7200 \
 		-m hypothesis $(ARGS)
 
-lint: .venv/.ready ## Run every checker, or only those of CHECKS="style types shell lock audit"
+lint: .venv/.ready $(if $(filter policies,$(or $(CHECKS),policies)),checkov) ## Run every checker, or only those of CHECKS="style types shell"
 	@sh scripts/lint.sh $(CHECKS)
 
 format: .venv/.ready ## Bring the Python code into form
@@ -67,16 +77,69 @@ chaos: .venv/.ready ## Play the fault matrix (ARGS=--quick: its short part)
 bench: .venv/.ready ## Measure overhead and memory (ARGS go to benchmarks/bench.py)
 	@.venv/bin/python benchmarks/bench.py $(ARGS)
 
+bootstrap: .venv/.ready ## Set up an AWS account, once: state bucket, image repository, GitHub's roles
+	@$(IN_AWS)/bootstrap.py $(AS) $(ARGS)
+
+tf-plan: .venv/.ready ## Show what Terraform would change in ENV=dev (PROFILE=dev; empty: environment)
+	@$(IN_AWS)/infra.py plan '$(ENV)' $(AS) $(ARGS)
+
+tf-apply: .venv/.ready ## Let Terraform change ENV=dev; at a terminal it asks first
+	@$(IN_AWS)/infra.py apply '$(ENV)' $(AS) $(ARGS)
+
+tf-destroy: .venv/.ready ## Destroy ENV=dev and all that landed there (CONFIRM=ashore-dev)
+	@$(IN_AWS)/infra.py destroy '$(ENV)' --confirm '$(CONFIRM)' $(AS) $(ARGS)
+
+deploy: .venv/.ready ## Release an image to ENV=dev (DIGEST=sha256:...), after it landed a day apart
+	@$(IN_AWS)/release.py '$(ENV)' '$(DIGEST)' $(AS) $(ARGS)
+
+run-once: .venv/.ready ## Start the task of ENV=dev now, and follow its log to its exit status
+	@$(IN_AWS)/run_once.py '$(ENV)' $(AS) $(ARGS)
+
+logs: .venv/.ready ## Show the last day of the log of ENV=dev (ARGS="--since 7d", ARGS=--follow)
+	@$(IN_AWS)/logs.py '$(ENV)' $(AS) $(ARGS)
+
+backfill: .venv/.ready ## Extract days of ENV=dev that lack their manifest (ARGS="--from D --to D")
+	@$(IN_AWS)/backfill.py '$(ENV)' $(AS) $(ARGS)
+
+docker-build: .poetry/.ready ## Build the image of this commit with Docker or Podman (CONTAINER_ENGINE)
+	@sh scripts/image.sh build
+
+docker-run: docker-build ## Land today from the image in countries/ or TO=s3://bucket/prefix (PROFILE=dev)
+	@PROFILE='$(PROFILE)' TO='$(TO)' sh scripts/image.sh run $(ARGS)
+
+docker-push: .venv/.ready ## Push the image of this commit to the registry of ENV=dev; the digest comes last
+	@PROFILE='$(PROFILE)' sh scripts/image.sh push '$(ENV)'
+
+docker-clean: ## Remove what this project made in the local engine: containers, images, layers
+	@sh scripts/image.sh clean
+
+test-infra: .venv/.infra ## Apply, read back and destroy everything on a local AWS; needs Terraform
+	@.venv/bin/pytest -m infra $(ARGS)
+
+test-image: .venv/.ready ## Build the image and run it for real, against servers on this machine
+	@sh scripts/test_image.sh $(ARGS)
+
 lock: .poetry/.ready ## Bring poetry.lock up to date with pyproject.toml (ARGS=--regenerate: all newest)
 	@$(POETRY) lock --no-interaction $(ARGS)
 
 clean: ## Remove environments and caches; landing*/ and countries/ are data and stay
-	rm -rf .venv .poetry .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .poetry .checkov .terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -path "./landing*" -prune -o -path ./countries -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: tools
 tools:
 	@sh scripts/tools.sh
+
+# Apart from .venv, since it holds its own dependencies back. Where it cannot be had, lint says so.
+.PHONY: checkov
+checkov:
+	@$(MAKE) --no-print-directory -s .checkov/.ready || rm -rf .checkov
+
+.checkov/.ready: scripts/checkov-requirements.txt
+	@echo 'Installing checkov into .checkov ...'
+	@'$(PYTHON)' -m venv .checkov
+	@.checkov/bin/pip install -qq --disable-pip-version-check -r scripts/checkov-requirements.txt
+	@touch $@
 
 # pip and Poetry cannot tell make what they brought up to date: a file left last tells it.
 .venv/.ready: pyproject.toml poetry.lock .poetry/.ready
@@ -84,6 +147,11 @@ tools:
 	@$(POETRY) sync --with s3 --no-interaction
 	@# Compiled once: some environments forbid Python to keep what it compiles while running.
 	@.venv/bin/python -m compileall -q -j 0 .venv/lib src/ashore || true
+	@touch $@
+
+.venv/.infra: .venv/.ready
+	@echo 'Installing the local AWS into .venv ...'
+	@$(POETRY) install --with s3,infra --no-interaction --quiet
 	@touch $@
 
 .poetry/.ready: scripts/poetry-requirements.txt

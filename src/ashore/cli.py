@@ -186,13 +186,13 @@ def plan(sources: tuple[str, ...], location: str, catalog_file: Path | None, as_
     """Tell what an extraction would request, without sending anything.
 
     From the catalog and the last complete day: requests per endpoint, minutes at the declared
-    pace, objects and bytes.
+    pace, objects and bytes, and what all of it costs in AWS, done once a day.
 
     \b
     Example:
       ashore plan world_bank --to s3://bucket/prefix
     """
-    from ashore import display, forecast
+    from ashore import cost, display, forecast
     from ashore.catalog_file import read_catalog
     from ashore.command import chosen
     from ashore.location import open_store
@@ -201,10 +201,12 @@ def plan(sources: tuple[str, ...], location: str, catalog_file: Path | None, as_
     selected = chosen(read_catalog(catalog_file), sources)
     there = location.startswith("s3://") or Path(location).is_dir()
     plans = [forecast.plan(store if there else None, source, today) for source in selected]
+    monthly = cost.month(plans)
     if as_json:
-        return _print_json(ExitStatus.COMPLETE, plans=plans)
+        return _print_json(ExitStatus.COMPLETE, plans=plans, cost=monthly)
     for each in plans:
         _show(display.forecast(each))
+    _print(*display.bill(monthly))
     return ExitStatus.COMPLETE
 
 

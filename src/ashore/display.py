@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ashore import log
+from ashore.cost import Cost
 from ashore.errors import ExitStatus
 from ashore.forecast import Plan
 from ashore.job import Outcome
@@ -206,6 +207,28 @@ def forecast(plan: Plan) -> Table:
         requests = "?" if each.requests is None else str(each.requests)
         table.add_row(each.endpoint, requests, each.basis)
     return table
+
+
+def bill(cost: Cost) -> list[str]:
+    """Return what a schedule costs: the sum and its parts, the prices, what is assumed."""
+    how = "at least" if cost.at_least else "about"
+    parts = {
+        "Fargate": cost.fargate,
+        "its public address": cost.public_address,
+        "requests to S3": cost.s3_requests,
+        "a month of landed days in S3": cost.s3_storage,
+    }
+    told = ", ".join(f"{name} {_price(amount)}" for name, amount in parts.items())
+    prices = f"list prices of {cost.region} as known on {cost.prices_known_on}"
+    return [
+        f"in AWS, once a day: {how} {_price(cost.total)} {cost.currency} a month: {told}",
+        f"{prices}, check before quoting; alarms, logs and images come on top",
+        f"assumed: {'; '.join(cost.assumptions)}",
+    ]
+
+
+def _price(amount: float) -> str:
+    return "under 0.01" if 0 < amount < 0.01 else f"{amount:.2f}"
 
 
 def verdict(found: Verdict) -> str:

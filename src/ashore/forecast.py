@@ -35,6 +35,8 @@ class Plan:
     objects: int | None
     bytes: int | None
     learned_from: str | None
+    budgeted: bool
+    """Whether each request is counted in the location before it is sent."""
 
 
 def plan(store: Store | None, source: Source, today: dt.date) -> Plan:
@@ -56,6 +58,7 @@ def plan(store: Store | None, source: Source, today: dt.date) -> Plan:
         objects=last.objects if last else None,
         bytes=last.bytes if last else None,
         learned_from=last.extraction_date if last else None,
+        budgeted=source.budget is not None,
     )
 
 

@@ -277,6 +277,8 @@ def test_plan_sends_nothing_and_counts_from_the_last_day(done: Shop) -> None:
     assert (planned.status, done.api.calls) == (0, [])
     (source,) = planned.document["plans"]
     assert (source["requests"], source["objects"]) == (4, 4)
+    assert planned.document["cost"]["total"] > 0
+    assert "USD a month" in done.run("plan", *where).out
 
 
 def test_plan_of_a_location_that_is_not_there_makes_none(shop: Shop) -> None:

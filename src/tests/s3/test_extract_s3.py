@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from ashore import cost
 from local_s3 import S3Server
-from tests.chaos.proxy import Proxy, hang, ignore_conditions
+from tests.chaos.proxy import Asked, Proxy, hang, ignore_conditions
 from tests.support.api import Call, Reply, ScriptedApi, json_reply
 from tests.support.process import ashore, start
 from tests.support.shop import ITEMS, TREE, Shop, tree
@@ -305,3 +307,26 @@ def test_verify_of_an_s3_that_hangs_can_be_interrupted(
             running.wait_for(lambda: len(proxy.played) == 2)
             running.kill(signal.SIGINT)
             assert running.finish(10).status == 130
+
+
+def test_s3_is_asked_as_often_as_the_cost_of_a_plan_says(
+    shop: Shop, api: ScriptedApi, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(api, ["a", "b"])
+    shop.declare(TREE)
+    with Proxy(s3.endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+        assert [shop.extract().status for _ in range(1 + cost.CATCH_UPS)] == [0] * 4
+        asked = Counter(_price_class(call) for call in proxy.calls)
+    assert asked == {
+        "PUT": 3 + cost.STATEMENTS,  # the list, and an item for each of two
+        "LIST": 2,
+        "READ": cost.LOOKS + cost.CATCH_UPS,
+    }
+
+
+def _price_class(call: Asked) -> str:
+    if "list-type=2" in call.target:
+        return "LIST"
+    return "PUT" if call.method == "PUT" else "READ"

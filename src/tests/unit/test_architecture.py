@@ -10,9 +10,9 @@ PACKAGE = Path(__file__).parents[2] / "ashore"
 ROOT = PACKAGE.parents[1]
 MODULES = sorted(path.stem for path in PACKAGE.glob("[a-z]*.py"))
 PURE = [
-    *("agenda", "answers", "catalog", "catalog_checks", "catalog_file", "dates", "decoding"),
-    *("errors", "expectations", "governor", "ledger", "naming", "planning", "progress", "retrying"),
-    *("sets", "units", "urls"),
+    *("agenda", "answers", "catalog", "catalog_checks", "catalog_file", "cost", "dates"),
+    *("decoding", "errors", "expectations", "governor", "ledger", "naming", "planning"),
+    *("progress", "retrying", "sets", "units", "urls"),
 ]
 EDGES = {"requests", "boto3", "botocore", "urllib3"}
 

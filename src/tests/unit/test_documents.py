@@ -113,11 +113,10 @@ def test_no_page_names_a_variable_that_is_not_looked_at(page: Path) -> None:
 
 
 def command_lines(page: Path) -> Iterator[list[str]]:
+    called = re.compile(r"^ *(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?ashore +(.*)$", re.MULTILINE)
     for block in fenced(page, "sh"):
-        for line in block.splitlines():
-            words = shlex.split(line, comments=True)
-            if words and words[0] in {"ashore", ".venv/bin/ashore"}:
-                yield words[1:]
+        for rest in called.findall(block.replace("\\\n", " ")):
+            yield shlex.split(rest, comments=True)
 
 
 @every_page
