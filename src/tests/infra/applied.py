@@ -113,8 +113,11 @@ def rules(local: LocalAws) -> dict[str, str]:
 
 def left_over(local: LocalAws) -> list[str]:
     """What still stands of all that was made."""
+    ecs = local.client("ecs")
+    clusters = ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"])["clusters"]
     stacks = {
-        "ecs": local.client("ecs").list_clusters()["clusterArns"],
+        # One that was deleted can still be described.
+        "ecs": [each for each in clusters if each["status"] != "INACTIVE"],
         "events": local.client("events").list_rules()["Rules"],
         "s3": local.client("s3").list_buckets()["Buckets"],
         "iam": local.client("iam").list_roles()["Roles"],
