@@ -64,6 +64,14 @@ locals {
       Resource = ["*"]
     },
     {
+      # Terraform looks for workspaces, and has to be told of a state that is not there yet.
+      # https://developer.hashicorp.com/terraform/language/backend/s3#s3-bucket-permissions
+      Sid      = "FindTheState"
+      Effect   = "Allow"
+      Action   = ["s3:ListBucket"]
+      Resource = [aws_s3_bucket.state.arn]
+    },
+    {
       Sid      = "ReadTheState"
       Effect   = "Allow"
       Action   = ["s3:GetObject"]
@@ -175,18 +183,28 @@ locals {
       ]
       Resource = [for kind in ["internet-gateway", "route-table", "security-group", "subnet", "vpc", "vpc-endpoint"] :
       "arn:${local.partition}:ec2:${var.region}:${var.account_id}:${kind}/*"]
-      Condition = { StringEqualsIfExists = { "aws:RequestTag/project" = "ashore", "aws:ResourceTag/project" = "ashore" } }
+      Condition = { StringEquals = { "aws:RequestTag/project" = "ashore" } }
     },
     {
-      # And only what carries it can be changed.
+      # A rule has a tag of its own, beside that of the group that it is made in.
+      # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+      Sid       = "MakeRulesOfNetworks"
+      Effect    = "Allow"
+      Action    = ["ec2:AuthorizeSecurityGroupEgress"]
+      Resource  = ["arn:${local.partition}:ec2:${var.region}:${var.account_id}:security-group-rule/*"]
+      Condition = { StringEquals = { "aws:RequestTag/project" = "ashore" } }
+    },
+    {
+      # And only what carries it can be changed, or have something made in it.
       Sid    = "KeepNetworks"
       Effect = "Allow"
       Action = [
         "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateRoute",
+        "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpcEndpoint",
         "ec2:DeleteInternetGateway", "ec2:DeleteRoute", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup",
         "ec2:DeleteSubnet", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:DetachInternetGateway",
         "ec2:DisassociateRouteTable", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute",
-        "ec2:ModifyVpcEndpoint", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
+        "ec2:ModifyVpcEndpoint", "ec2:RevokeSecurityGroupEgress",
       ]
       Resource  = ["arn:${local.partition}:ec2:${var.region}:${var.account_id}:*/*"]
       Condition = { StringEquals = { "aws:ResourceTag/project" = "ashore" } }

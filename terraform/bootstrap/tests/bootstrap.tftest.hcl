@@ -82,6 +82,38 @@ run "the_reading_role_reads_no_data" {
   }
 }
 
+run "the_roles_find_the_state_and_are_as_large_as_iam_takes" {
+  command = plan
+
+  assert {
+    condition = anytrue([
+      for each in jsondecode(aws_iam_role_policy.plan.policy).Statement :
+      contains(each.Action, "s3:ListBucket") && contains(each.Resource, "arn:aws:s3:::terraform-state-ashore-123456789012")
+    ])
+    error_message = "terraform init lists the state bucket, and a state that is not there yet has to be a 404."
+  }
+
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+  assert {
+    condition     = length(aws_iam_role_policy.deploy_reading.policy) + length(aws_iam_role_policy.deploy_writing.policy) <= 10240
+    error_message = "The inline policies of a role are 10,240 characters at the most, all together."
+  }
+}
+
+run "a_network_carries_the_tag_from_the_start" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for each in jsondecode(aws_iam_role_policy.deploy_writing.policy).Statement : anytrue([
+        try(each.Condition.StringEquals["aws:RequestTag/project"], "") == "ashore",
+        try(each.Condition.StringEquals["aws:ResourceTag/project"], "") == "ashore",
+      ]) if anytrue([for action in each.Action : startswith(action, "ec2:")])
+    ])
+    error_message = "Nothing of a network is made or changed without the project's tag."
+  }
+}
+
 run "images_stay_what_they_are" {
   command = plan
 
