@@ -55,7 +55,7 @@ variable "pulling_account_ids" {
 
 variable "images_kept" {
   type        = number
-  description = "How many images are kept; the released one must be among them, so that a rollback finds it."
+  description = "How many of the newest images are kept: more than there are merges between two releases to prod, whose image is lost otherwise."
   default     = 30
 
   validation {
