@@ -153,11 +153,9 @@ def outputs(name: str) -> dict[str, str]:
         return {"there": "false"}
     return {
         "there": "true",
-        "account_id": environment.account.account_id,
         "region": environment.account.region,
         "plan_role": environment.account.role("plan"),
         "deploy_role": environment.account.role("deploy"),
-        "image_repository_url": environment.image_repository_url,
     }
 
 

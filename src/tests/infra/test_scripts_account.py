@@ -78,11 +78,9 @@ def test_what_a_workflow_needs_to_know(scripts: Stage) -> None:
     assert environments.main(["dev"]) == 0
     assert scripts.capture.readouterr().out.splitlines() == [
         "there=true",
-        f"account_id={ACCOUNT}",
         f"region={REGION}",
         f"plan_role=arn:aws:iam::{ACCOUNT}:role/ashore-github-plan",
         f"deploy_role=arn:aws:iam::{ACCOUNT}:role/ashore-github-deploy",
-        f"image_repository_url={ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/ashore",
     ]
 
 
