@@ -258,14 +258,24 @@ resource "aws_iam_policy" "boundary" {
         Resource = ["arn:${local.partition}:s3:::ashore-*"]
       },
       {
-        # Where images and keys lie is said by each environment; who pulls from another account may too.
+        # Where images lie is said by each environment; who pulls from another account may too.
         Sid    = "Start"
         Effect = "Allow"
         Action = [
           "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
-          "logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue", "ssm:GetParameters",
+          "logs:CreateLogStream", "logs:PutLogEvents",
         ]
         Resource = ["*"]
+      },
+      {
+        # No other secret of the account, so that nobody reads more by making a role.
+        Sid    = "ReadKeysOfSources"
+        Effect = "Allow"
+        Action = ["secretsmanager:GetSecretValue", "ssm:GetParameters"]
+        Resource = [
+          "arn:${local.partition}:secretsmanager:*:*:secret:ashore*",
+          "arn:${local.partition}:ssm:*:*:parameter/ashore*",
+        ]
       },
       {
         Sid      = "Run"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -178,6 +179,13 @@ def test_a_task_that_ends_badly_or_never_starts_is_told_at_once(everything: Appl
     for name in ("failed", "not-started"):
         (found,) = events.list_targets_by_rule(Rule=f"ashore-dev-{name}")["Targets"]
         assert found["Arn"] == TOPIC
+        told = found["InputTransformer"]
+        used = set(re.findall(r"<(\w+)>", told["InputTemplate"]))
+        assert used == set(told["InputPathsMap"])
+        # JSON once EventBridge put values in, each with the quotes that it needs.
+        assert (
+            "docs/operations.md" in json.loads(re.sub(r"<\w+>", "0", told["InputTemplate"]))["see"]
+        )
         rule = events.describe_rule(Name=f"ashore-dev-{name}")
         assert rule["State"] == "ENABLED"
         patterns[name] = json.loads(rule["EventPattern"])["detail"]

@@ -39,18 +39,25 @@ resource "aws_sns_topic_policy" "alarms" {
   })
 }
 
-# The task stopped, and not well: each time, at once.
+# The task stopped, and not well: each time, at once. The mails are JSON, in which EventBridge itself quotes
+# what AWS's reason may hold. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 locals {
   stopped = {
     failed = {
       what    = "The task ended with a status other than 0"
       pattern = { containers = { exitCode = [{ "anything-but" = [0] }] } }
-      tell    = "ashore in <cluster> ended with exit status <status>: <reason>. See 'A run failed' in docs/operations.md. Task: <task>"
+      paths   = { status = "$.detail.containers[0].exitCode" }
+      tell    = <<-EOT
+        {"what":"ashore ended with a status other than 0","exit_status":<status>,"reason":<reason>,"cluster":<cluster>,"task":<task>,"see":"'A run failed' in docs/operations.md"}
+      EOT
     }
     not-started = {
       what    = "The task was accepted and could not be started: no image, no room, no secret"
       pattern = { stopCode = ["TaskFailedToStart"] }
-      tell    = "ashore in <cluster> could not be started: <reason>. See 'The task did not start' in docs/operations.md. Task: <task>"
+      paths   = {}
+      tell    = <<-EOT
+        {"what":"ashore could not be started","reason":<reason>,"cluster":<cluster>,"task":<task>,"see":"'The task did not start' in docs/operations.md"}
+      EOT
     }
   }
 }
@@ -78,13 +85,12 @@ resource "aws_cloudwatch_event_target" "stopped" {
   arn       = aws_sns_topic.alarms.arn
 
   input_transformer {
-    input_paths = {
+    input_paths = merge(each.value.paths, {
       cluster = "$.detail.clusterArn"
       reason  = "$.detail.stoppedReason"
-      status  = "$.detail.containers[0].exitCode"
       task    = "$.detail.taskArn"
-    }
-    input_template = "\"${each.value.tell}\""
+    })
+    input_template = each.value.tell
   }
 }
 

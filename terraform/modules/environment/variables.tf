@@ -60,8 +60,8 @@ variable "source_keys" {
   }
 
   validation {
-    condition     = alltrue([for arn in values(var.source_keys) : can(regex("^arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/)[^*]+$", arn))])
-    error_message = "source_keys must be ARNs of secrets in Secrets Manager or of parameters in SSM, without *: never the keys themselves."
+    condition     = alltrue([for arn in values(var.source_keys) : can(regex("^arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/)ashore[^*]+$", arn))])
+    error_message = "source_keys must be ARNs of secrets in Secrets Manager or of parameters in SSM whose names begin with ashore, without *: never the keys themselves."
   }
 }
 

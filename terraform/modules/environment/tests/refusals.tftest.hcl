@@ -92,6 +92,16 @@ run "all_secrets_at_once" {
   expect_failures = [var.source_keys]
 }
 
+run "a_secret_of_somebody_else" {
+  command = plan
+
+  variables {
+    source_keys = { REST_COUNTRIES_API_KEY = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:payroll-AbCdEf" }
+  }
+
+  expect_failures = [var.source_keys]
+}
+
 run "a_key_without_a_variable" {
   command = plan
 
