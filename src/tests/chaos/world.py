@@ -9,7 +9,7 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from local_s3 import S3Server
 from tests.chaos.leaks import found, keys_of
+from tests.support import process, warm
 from tests.support.api import Reply, ScriptedApi
 from tests.support.process import Finished, Running, start
 
@@ -204,15 +205,22 @@ class World:
     def run(self, *arguments: str, timeout: float = 90, **environment: str) -> Ran:
         """Run any command line to its end, and keep how it went."""
         before = len(self.api.calls)
-        with self.begin(*arguments, **environment) as running:
-            return self.keep(arguments, running.finish(timeout), before)
+        ended = self._end_of(arguments, timeout, environment)
+        return self.keep(arguments, ended, before)
 
     def look(self, *arguments: str) -> Ran:
         """Run a command that only reads, which is not one of the round's runs."""
-        before = len(self.runs)
-        self.looks.append(self.run(*arguments))
-        del self.runs[before:]
+        before = len(self.api.calls)
+        self.looks.append(self._ran(arguments, self._end_of(arguments), before))
         return self.looks[-1]
+
+    def _end_of(
+        self, arguments: Sequence[str], timeout: float = 90, more: Mapping[str, str] | None = None
+    ) -> Finished:
+        variables = {**self.environment, **(more or {})}
+        # A double has to be there before the program is loaded.
+        ashore = process.ashore if "PYTHONPATH" in variables else warm.ashore
+        return ashore(*arguments, env=variables, cwd=self.folder, timeout=timeout)
 
     def begin(self, *arguments: str, **environment: str) -> Running:
         """Start a command line; use it in a `with` statement."""
@@ -226,11 +234,13 @@ class World:
 
     def keep(self, arguments: Sequence[str], ended: Finished, before: int = 0) -> Ran:
         """Keep how a command went that ended."""
+        self.runs.append(self._ran(arguments, ended, before))
+        return self.runs[-1]
+
+    def _ran(self, arguments: Sequence[str], ended: Finished, before: int) -> Ran:
         requests = len(self.api.calls) - before
         told = (ended.status, ended.out, ended.err, ended.seconds)
-        ran = Ran(tuple(arguments), *told, requests, before)
-        self.runs.append(ran)
-        return ran
+        return Ran(tuple(arguments), *told, requests, before)
 
     def arguments(self, *options: str) -> list[str]:
         """The command line of an extraction."""
