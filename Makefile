@@ -64,8 +64,8 @@ format: .venv/.ready ## Bring the Python code into form
 chaos: .venv/.ready ## Play the fault matrix (ARGS=--quick: its short part)
 	@PYTHONPATH=src:scripts .venv/bin/python -m tests.chaos $(ARGS)
 
-bench: .venv/.ready ## Measure overhead and memory (ARGS go to benchmarks/bench.py)
-	@.venv/bin/python benchmarks/bench.py $(ARGS)
+bench: .venv/.bench ## Measure against a bare loop; write docs/performance.md (QUICK=1, ARGS=--help)
+	@PYTHONPATH=scripts .venv/bin/python benchmarks/bench.py $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
 
 lock: .poetry/.ready ## Bring poetry.lock up to date with pyproject.toml (ARGS=--regenerate: all newest)
 	@$(POETRY) lock --no-interaction $(ARGS)
@@ -84,6 +84,11 @@ tools:
 	@$(POETRY) sync --with s3 --no-interaction
 	@# Compiled once: some environments forbid Python to keep what it compiles while running.
 	@.venv/bin/python -m compileall -q -j 0 .venv/lib src/ashore || true
+	@touch $@
+
+.venv/.bench: .venv/.ready
+	@echo 'Installing what the measurements need ...'
+	@$(POETRY) install --with s3,bench --no-interaction --quiet
 	@touch $@
 
 .poetry/.ready: scripts/poetry-requirements.txt
