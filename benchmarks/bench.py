@@ -63,14 +63,14 @@ QUICK = Plan(
     cases=(
         Case(500, bar=1.25),
         Case(500, latency_ms=50, workers=32, bar=1.05),
-        Case(20, LARGE, bar=1.15),
+        Case(12, LARGE, bar=1.15),
         Case(40, rate=20, bar=1.03),
         Case(200, landed=100),
         Case(200, store="s3", bar=1.15),
-        Case(20, LARGE, store="s3", bar=1.15),
+        Case(12, LARGE, store="s3", bar=1.15),
     ),
-    folder=(200, 1_000, 4_000),
-    s3=(100, 400),
+    folder=(200, 600, 2_000),
+    s3=(100, 300),
     verified=(0, 2),
 )
 
@@ -148,7 +148,7 @@ def _measured(ready: Stage, plan: Plan) -> Results:
     results = Results()
     _warm_up(ready)
     _tell("the start")
-    results.started = measures.starts(ready, 2 * plan.rounds)
+    results.started = measures.starts(ready, plan.rounds)
     for case in _possible(ready, plan.cases):
         _tell(str(case))
         results.measured.append(measures.in_rounds(ready, case, plan.rounds))

@@ -139,7 +139,12 @@ class Bar:
         """Say whether it is met, or by how much not."""
         if self.met:
             return "met"
-        return f"**not met**, by {abs(self.figure.median / self.bar - 1):.0%}"
+        missed = abs(self.figure.median - self.bar)
+        return (
+            f"**not met**, by {missed / self.bar:.0%}"
+            if self.bar
+            else f"**not met**, by {missed:g}"
+        )
 
 
 def wall(run: Run) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 import figures
-from figures import Measured
+from figures import Measured, Run
 from measures import Growth
 
 _COLOURS = {"floor": "#8c8c8c", "ashore": "#0b6e99"}
-_PANELS = {
+_PANELS: dict[str, Callable[[Run], float]] = {
     "wall (s)": lambda run: run.wall,
     "CPU (s)": lambda run: run.cpu,
     "peak memory (MiB)": lambda run: run.peak,
@@ -35,6 +35,7 @@ def ratios(measured: Sequence[Measured], file: Path) -> None:
     axes.axvline(1, color=_COLOURS["floor"], lw=1)
     axes.set_yticks(range(len(measured)), [str(each.case) for each in reversed(measured)])
     axes.set_xlabel("wall ÷ floor's (paced: ÷ limit): least, median, most; red: the bar")
+    axes.set_ylim(-0.6, len(measured) - 0.4)
     axes.set_xlim(left=min(0.9, axes.get_xlim()[0]))
     _save(figure, file)
 

