@@ -30,10 +30,10 @@ unexport VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # asdf may install the very Python that the environment is made with
-.PHONY: help setup demo run test test-unit fuzz lint format chaos bench lock clean
+.PHONY: help setup demo run test test-unit fuzz lint format chaos bench bench-peers lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: tools .venv/.ready ## Install everything: .venv and, where asdf is present, .tool-versions
 	@echo 'Ready. Next: make demo'
@@ -67,11 +67,14 @@ chaos: .venv/.ready ## Play the fault matrix (ARGS=--quick: its short part)
 bench: .venv/.bench ## Measure against a bare loop; write docs/performance.md (QUICK=1, ARGS=--help)
 	@PYTHONPATH=scripts .venv/bin/python benchmarks/bench.py $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
 
+bench-peers: .venv/.bench ## Measure what a user would pick instead, each in an environment of its own
+	@PYTHONPATH=scripts:benchmarks .venv/bin/python benchmarks/peers/peers.py $(ARGS)
+
 lock: .poetry/.ready ## Bring poetry.lock up to date with pyproject.toml (ARGS=--regenerate: all newest)
 	@$(POETRY) lock --no-interaction $(ARGS)
 
 clean: ## Remove environments and caches; landing*/ and countries/ are data and stay
-	rm -rf .venv .poetry .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .poetry .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -path "./landing*" -prune -o -path ./countries -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: tools

@@ -7,6 +7,8 @@ import hashlib
 import json
 
 WIDTH = 7
+FAULTY = "0000010"
+"""The answer that is a page of HTML where that fault is asked for."""
 # As the World Bank's API writes a record of the population.
 _RECORD = (
     b'{"indicator":{"id":"SP.POP.TOTL","value":"Population, total"},'
@@ -31,9 +33,9 @@ def around(size: int) -> tuple[bytes, bytes]:
 
 
 @functools.lru_cache
-def listing(count: int) -> bytes:
-    """Return the listing of so many numbers, on one page."""
-    items = [{"id": name} for name in names(count)]
+def listing(count: int, *, short: bool = False) -> bytes:
+    """Return the listing of so many numbers, on one page; a short one lacks the last of them."""
+    items = [{"number": name} for name in names(count - short)]
     return json.dumps({"total": count, "items": items}).encode()
 
 

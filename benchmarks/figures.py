@@ -22,6 +22,8 @@ class Case:
     store: str = "folder"
     landed: int = 0
     """How many of the answers landed in an earlier run that was cut off; not measured."""
+    fault: str = ""
+    """What the server does wrong: "short" or "html", as it says itself."""
     bar: float | None = None
     """What the wall time may be at most, as a multiple of the floor's; of the limit, if paced."""
 

@@ -52,7 +52,7 @@ def _run(url: str, count: int, workers: int, location: str, most: int | None) ->
     put, there = _bucket(location, workers) if "://" in location else _folder(location)
     listing = _session().get(f"{url}/items?count={count}", timeout=60)
     put("items.json", listing.content)
-    names = [item["id"] for item in listing.json()["items"]][:most]
+    names = [item["number"] for item in listing.json()["items"]][:most]
     missing = [name for name in names if f"{name}.json" not in there]
 
     def fetch(name: str) -> None:

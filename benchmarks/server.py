@@ -4,6 +4,8 @@ Run by ``stage.py`` in a process of its own; prints its port, and serves until i
 
     GET /{ms}/{size}/items?count=N   a listing of N numbers, {ms} milliseconds after it was asked
     GET /{ms}/{size}/item/{number}   an answer of {size} bytes
+    GET /short/..., /html/...        the same with a fault: a listing that lacks its last number, or
+                                     a page of HTML with status 200 instead of the eleventh answer
     GET /figures                     what was asked since the last time, and this process's CPU
 """
 
@@ -14,12 +16,13 @@ import json
 import time
 from dataclasses import asdict, dataclass
 
-from bodies import around, listing
+from bodies import FAULTY, around, listing
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
     b"Date: Tue, 24 Nov 2026 06:00:00 GMT\r\n\r\n"
 )
+_PAGE = b"<html><body>Please try again later.</body></html>"
 _END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -52,12 +55,15 @@ def _respond(target: bytes) -> tuple[float, list[bytes]]:
         body = _counts.taken()
         return 0.0, [_HEAD % len(body), body]
     _counts.add()
-    _, latency, size, kind, *rest = target.split(b"/")
+    _, first, size, kind, *rest = target.split(b"/")
+    latency = 0.0 if first in {b"short", b"html"} else int(first) / 1000
     if not rest:
-        body = listing(int(kind.partition(b"=")[2]))
-        return int(latency) / 1000, [_HEAD % len(body), body]
+        body = listing(int(kind.partition(b"=")[2]), short=first == b"short")
+        return latency, [_HEAD % len(body), body]
+    if first == b"html" and rest[0] == FAULTY.encode():
+        return latency, [_HEAD % len(_PAGE), _PAGE]
     start, end = around(int(size))
-    return int(latency) / 1000, [_HEAD % int(size), start, rest[0], end]
+    return latency, [_HEAD % int(size), start, rest[0], end]
 
 
 class _Connection(asyncio.Protocol):

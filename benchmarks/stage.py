@@ -42,11 +42,11 @@ path    = "items"
 params  = {{ count = {count} }}
 records = "items"
 total   = "total"
-key     = "id"
+key     = "number"
 
 [[source.bench.endpoint]]
 name     = "item"
-for_each = {{ endpoint = "items", select = "items[].id", as = "id" }}
+for_each = {{ endpoint = "items", select = "items[].number", as = "id" }}
 path     = "item/{{id}}"
 records  = "values"
 key      = ["country.id", "date"]
@@ -154,7 +154,7 @@ class Stage:
 
     def url(self, case: Case) -> str:
         """Return the address below which a case is asked."""
-        return f"http://127.0.0.1:{self.port}/{case.latency_ms}/{case.size}"
+        return f"http://127.0.0.1:{self.port}/{case.fault or case.latency_ms}/{case.size}"
 
     def room(self) -> Path:
         """Return a new folder for one run.
