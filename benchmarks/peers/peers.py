@@ -166,9 +166,9 @@ def _holds_page(location: str) -> bool:
 
 def main() -> None:
     """Install, measure, and write."""
-    versions = {peer.name: peer.installed() for peer in PEERS}
+    versions = {peer: peer.installed() for peer in PEERS}
     with stage(None) as ready:
-        arena = Arena(ready, [peer for peer in PEERS if versions[peer.name]])
+        arena = Arena(ready, [peer for peer in PEERS if versions[peer]])
         cases = [arena.measured(case) for case in _CASES]
         blocks = {
             "peers": "\n\n".join([_introduced(versions), *map(report.case, cases), _ahead(cases)]),
@@ -180,9 +180,10 @@ def main() -> None:
     print(*blocks.values(), sep="\n\n")
 
 
-def _introduced(versions: Mapping[str, str | None]) -> str:
+def _introduced(versions: Mapping[Peer, str | None]) -> str:
     told = [
-        f"{name} {version or 'could not be installed here'}" for name, version in versions.items()
+        f"{peer.package} {version or 'could not be installed here'}"
+        for peer, version in versions.items()
     ]
     return f"Measured on {dt.datetime.now(dt.UTC).date()}: {', '.join(told)}."
 

@@ -40,10 +40,13 @@ class Item(RESTStream):
 
     name = "item"
     path = "/item/{number}"
+    records_jsonpath = "$"
+    state_partitioning_keys: ClassVar[Any] = ()
     parent_stream_type = Items
     primary_keys: ClassVar[Any] = ("id",)
     schema = th.PropertiesList(
         th.Property("id", th.StringType),
+        th.Property("number", th.StringType),
         th.Property("values", th.ArrayType(th.ObjectType(additional_properties=True))),
         th.Property("note", th.StringType),
     ).to_dict()
