@@ -37,7 +37,7 @@ AS = --profile '$(PROFILE)'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # asdf may install the very Python that the environment is made with
-.PHONY: help setup demo run test test-unit fuzz lint format chaos bench lock clean
+.PHONY: help setup demo run test test-unit fuzz lint format chaos bench bench-peers lock clean
 .PHONY: docker-build docker-run docker-push docker-clean test-image test-infra
 .PHONY: bootstrap tf-plan tf-apply tf-destroy deploy run-once logs backfill
 
@@ -74,8 +74,11 @@ format: .venv/.ready ## Bring the Python code into form
 chaos: .venv/.ready ## Play the fault matrix (ARGS=--quick: its short part)
 	@PYTHONPATH=src:scripts .venv/bin/python -m tests.chaos $(ARGS)
 
-bench: .venv/.ready ## Measure overhead and memory (ARGS go to benchmarks/bench.py)
-	@.venv/bin/python benchmarks/bench.py $(ARGS)
+bench: .venv/.bench ## Measure against a bare loop; write docs/performance.md (QUICK=1, ARGS=--help)
+	@PYTHONPATH=scripts .venv/bin/python benchmarks/bench.py $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
+
+bench-peers: .venv/.bench ## Measure what a user would pick instead, each in an environment of its own
+	@PYTHONPATH=scripts:benchmarks .venv/bin/python benchmarks/peers/peers.py $(ARGS)
 
 bootstrap: .venv/.ready ## Set up an AWS account, once: state bucket, image repository, GitHub's roles
 	@$(IN_AWS)/bootstrap.py $(AS) $(ARGS)
@@ -123,7 +126,7 @@ lock: .poetry/.ready ## Bring poetry.lock up to date with pyproject.toml (ARGS=-
 	@$(POETRY) lock --no-interaction $(ARGS)
 
 clean: ## Remove environments and caches; landing*/ and countries/ are data and stay
-	rm -rf .venv .poetry .checkov .terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .poetry .checkov .peers .terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -path "./landing*" -prune -o -path ./countries -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: tools
@@ -152,6 +155,11 @@ checkov:
 .venv/.infra: .venv/.ready
 	@echo 'Installing the local AWS into .venv ...'
 	@$(POETRY) install --with s3,infra --no-interaction --quiet
+	@touch $@
+
+.venv/.bench: .venv/.ready
+	@echo 'Installing what the measurements need ...'
+	@$(POETRY) install --with s3,bench --no-interaction --quiet
 	@touch $@
 
 .poetry/.ready: scripts/poetry-requirements.txt

@@ -1,275 +1,192 @@
-"""Measure ashore against a bare loop of requests and an executor, both on this machine only.
+"""Measure ashore against a bare loop and against what nothing can be faster than.
 
-make bench              five rounds, interleaved: floor, ashore, floor, ashore ...
-QUICK=1 make bench      two rounds
-
-Nothing is asserted: the bars stand beside the figures. Keep this process small: what it holds
-when it starts a child counts into the child's peak memory on Linux.
+make bench                          the whole, into docs/performance.md; at most 25 minutes
+QUICK=1 make bench                  smaller cases and two rounds; at most two minutes
+make bench ARGS='--only "1 MiB"'    only the cases that match; prints, and writes nothing
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import datetime as dt
-import http.client
-import json
 import os
-import platform
-import signal
-import statistics
-import subprocess
+import re
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-_HERE = Path(__file__).parent
-_MIB = 2**20
-# What of the environment would let ashore, requests or Python behave otherwise than is measured.
-_UNWANTED = ("ASHORE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "PYTHONDONTWRITE")
-_CATALOG = """
-default = ["bench"]
+import measures
+import report
+from figures import LARGE, Bar, Case, Measured, Spread, bars, peak
+from measures import Growth
+from stage import Stage, stage
 
-[source.bench]
-base_url = "{url}"
-workers  = {workers}
-
-[[source.bench.endpoint]]
-name    = "items"
-path    = "items"
-params  = {{ count = {count} }}
-records = "items"
-total   = "total"
-key     = "id"
-
-[[source.bench.endpoint]]
-name     = "item"
-for_each = {{ endpoint = "items", select = "items[].id", as = "id" }}
-path     = "item/{{id}}"
-key      = "id"
-"""
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+IMAGES = DOCUMENT.parent / "images"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """What is asked: so many answers, each so long after it was asked, by so many workers."""
+class Plan:
+    """How much is measured."""
 
-    count: int
-    latency_ms: int
-    workers: int
-
-    def __str__(self) -> str:
-        """Say it in words."""
-        latency = f"{self.latency_ms} ms latency" if self.latency_ms else "no latency"
-        return f"{self.count:,} requests of 2 KiB, {latency}, {self.workers} workers, into a folder"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one process took."""
-
-    wall: float
-    """Seconds from its start to its end."""
-    work: float
-    """Seconds of that from before the first request to behind the last file."""
-    cpu: float
-    peak: float
-    """The most memory that it held, in MiB."""
-    server: float
-    """CPU seconds of the server meanwhile."""
+    rounds: int
+    cases: tuple[Case, ...]
+    folder: tuple[int, ...]
+    """The sizes of growth."""
+    s3: tuple[int, ...]
+    verified: tuple[int, ...]
+    """The cases whose days are read back, by their place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A process that ended well: what it told, and what it took."""
-
-    wall: float
-    cpu: float
-    peak: float
-    stdout: str
-    stderr: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Where the runs ask and land."""
-
-    port: int
-    folder: Path
-
-    def floor(self, case: Case) -> Run:
-        """Run the bare loop once."""
-        program = [sys.executable, str(_HERE / "floor.py")]
-        landing = self._room() / "landing"
-        arguments = [self._url(case), str(case.count), str(case.workers), str(landing)]
-        before = self._server_cpu()
-        ended = self._carry_out([*program, *arguments])
-        server = self._server_cpu() - before
-        self._require(landing, case.count + 1)
-        return Run(ended.wall, float(ended.stdout), ended.cpu, ended.peak, server)
-
-    def ashore(self, case: Case) -> Run:
-        """Run ``ashore extract`` once."""
-        room = self._room()
-        catalog = room / "bench.toml"
-        text = _CATALOG.format(url=self._url(case), workers=case.workers, count=case.count)
-        catalog.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "ashore", "extract", "--catalog", str(catalog)]
-        before = self._server_cpu()
-        ended = self._carry_out([*command, "--to", str(room / "landing")])
-        server = self._server_cpu() - before
-        self._require(room / "landing" / "raw", case.count + 1)
-        return Run(ended.wall, _extraction(ended.stderr), ended.cpu, ended.peak, server)
-
-    def _url(self, case: Case) -> str:
-        return f"http://127.0.0.1:{self.port}/{case.latency_ms}"
-
-    def _carry_out(self, command: Sequence[str]) -> Ended:
-        """Run a program to its end, which must be a good one."""
-        environment = {n: v for n, v in os.environ.items() if not n.upper().startswith(_UNWANTED)}
-        # Compiled by the warm-up, as on any machine: what is measured is never the compiler.
-        environment["PYTHONPYCACHEPREFIX"] = str(self.folder / "compiled")
-        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-            began = time.monotonic()
-            process = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment)
-            _, status, usage = os.wait4(process.pid, 0)
-            wall = time.monotonic() - began
-            process.returncode = os.waitstatus_to_exitcode(status)
-            stdout.seek(0)
-            stderr.seek(0)
-            told, complained = stdout.read().decode(), stderr.read().decode()
-        if process.returncode:
-            sys.exit(f"exit status {process.returncode}\n{complained}")
-        # ru_maxrss is in KiB, but in bytes on macOS.
-        peak = usage.ru_maxrss / (_MIB if sys.platform == "darwin" else 1024)
-        return Ended(wall, usage.ru_utime + usage.ru_stime, peak, told, complained)
-
-    def _room(self) -> Path:
-        """A new folder for one run; what the run before left to be written is written first.
-
-        None is removed before all is measured: a file system that has just removed many files may
-        be slow to make new ones (ext4 without a journal is), whichever program comes next.
-        """
-        os.sync()
-        return Path(tempfile.mkdtemp(dir=self.folder))
-
-    def _server_cpu(self) -> float:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with contextlib.closing(connection):
-            connection.request("GET", "/cpu")
-            return float(json.load(connection.getresponse())["cpu"])
-
-    @staticmethod
-    def _require(folder: Path, files: int) -> None:
-        landed = sum(1 for file in folder.rglob("*.json") if file.stat().st_size)
-        if landed != files:
-            sys.exit(f"{folder} holds {landed} files where {files} were asked for")
+FULL = Plan(
+    rounds=5,
+    cases=(
+        Case(1_000, bar=1.25),
+        Case(10_000, bar=1.25),
+        Case(2_000, latency_ms=50, workers=32, bar=1.05),
+        Case(200, LARGE, bar=1.15),
+        Case(60, rate=20, bar=1.03),
+        Case(1_000, landed=500),
+        Case(1_000, store="s3", bar=1.15),
+        Case(2_000, latency_ms=50, workers=32, store="s3", bar=1.15),
+        Case(200, LARGE, store="s3", bar=1.15),
+        Case(60, rate=20, store="s3", bar=1.03),
+        Case(1_000, landed=500, store="s3"),
+    ),
+    folder=(1_000, 10_000, 100_000),
+    s3=(1_000, 10_000),
+    verified=(1, 3),
+)
+QUICK = Plan(
+    rounds=2,
+    cases=(
+        Case(500, bar=1.25),
+        Case(500, latency_ms=50, workers=32, bar=1.05),
+        Case(12, LARGE, bar=1.15),
+        Case(40, rate=20, bar=1.03),
+        Case(200, landed=100),
+        Case(200, store="s3", bar=1.15),
+        Case(12, LARGE, store="s3", bar=1.15),
+    ),
+    folder=(200, 600, 2_000),
+    s3=(100, 300),
+    verified=(0, 2),
+)
 
 
-def main() -> None:
-    """Measure, and print the figures beside the bars."""
+@dataclass(slots=True)
+class Results:
+    """All that was measured."""
+
+    measured: list[Measured] = field(default_factory=list)
+    verified: list[Measured] = field(default_factory=list)
+    started: dict[str, Spread] = field(default_factory=dict)
+    grown: list[Growth] = field(default_factory=list)
+
+    def bars(self) -> list[Bar]:
+        """Return every bar beside its figure."""
+        small = self.measured[0]
+        memory = small.ratio(peak, "ashore", "floor")
+        reached = [*bars(self.measured), Bar(f"{small.case}: peak memory ÷ floor", memory, 1.5)]
+        reached += measures.bars_of_start(self.started)
+        for grown, seconds in zip(self.grown, (10, 30), strict=False):
+            reached += measures.bars_of_growth(grown, seconds)
+        return reached + measures.bars_of_verify(self.verified)
+
+    def blocks(self) -> dict[str, str]:
+        """Return what the document shows between its markers."""
+        blocks = {
+            "bars": report.bars(self.bars()),
+            "cases": "\n\n".join(report.case(each) for each in self.measured),
+            "starts": report.starts(self.started),
+            "verified": report.verified(self.verified),
+            "growth": report.growth(self.grown),
+            "resumed": report.resumed(self.grown),
+        }
+        counted = [report.calls(grown) for grown in self.grown if grown.resumed.calls]
+        return blocks | {"calls": "\n\n".join(counted) or "Not measured: no local S3 server."}
+
+
+def main() -> int:
+    """Measure, and print the figures beside the bars, or write them into the document."""
     given = _arguments()
-    overhead, latency = Case(1000, 0, 8), Case(1000, 50, 8)
-    many = Case(20_000, 0, 8)
-    with _server() as port, tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        bench = Bench(port, Path(folder))
-        _introduce(bench.folder, given.rounds)
-        rounds = _interleaved(bench, overhead, given.rounds)
-        _report(overhead, rounds, bar=1.5)
-        _report(latency, _interleaved(bench, latency, given.rounds), bar=1.05)
-        _report_memory(overhead, rounds, many, bench.ashore(many))
+    plan, began = QUICK if given.quick else FULL, time.monotonic()
+    load = os.getloadavg()[0]
+    with stage(given.folder) as ready:
+        if given.only:
+            print(*_only(ready, plan, given.only), sep="\n\n")
+            return 0
+        results = _measured(ready, plan)
+        machine = report.machine(ready.folder, plan.rounds, load, quick=given.quick)
+    _write(results, machine)
+    print(f"\n{report.bars(results.bars())}\n\n{DOCUMENT.name}: rewritten, after", end=" ")
+    print(f"{time.monotonic() - began:.0f} s")
+    return 0
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    quick = os.environ.get("QUICK", "") not in {"", "0"}
-    parser.add_argument("--rounds", type=int, default=2 if quick else 5)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="smaller cases, and two rounds")
+    parser.add_argument("--only", metavar="WORDS", help="only the cases whose words match this")
     parser.add_argument(
-        "--folder", type=Path, help="where the runs land for a while (default: TMPDIR)"
+        "--folder", type=Path, help="where all lands for a while, up to 8 GiB (default: TMPDIR)"
     )
     return parser.parse_args()
 
 
-@contextlib.contextmanager
-def _server() -> Iterator[int]:
-    command = [sys.executable, str(_HERE / "server.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            yield int(server.stdout.readline() if server.stdout else "")
-        finally:
-            server.send_signal(signal.SIGTERM)
+def _only(ready: Stage, plan: Plan, words: str) -> Iterator[str]:
+    _warm_up(ready)
+    for case in plan.cases:
+        if re.search(words, str(case)):
+            yield report.case(measures.in_rounds(ready, case, plan.rounds))
 
 
-def _interleaved(bench: Bench, case: Case, rounds: int) -> list[tuple[Run, Run]]:
-    """Run floor and ashore in turn, once to warm up, then so many times that count."""
-    pairs = [(bench.floor(case), bench.ashore(case)) for _ in range(rounds + 1)]
-    return pairs[1:]
+def _measured(ready: Stage, plan: Plan) -> Results:
+    results = Results()
+    _warm_up(ready)
+    _tell("the start")
+    results.started = measures.starts(ready, plan.rounds)
+    for case in _possible(ready, plan.cases):
+        _tell(str(case))
+        results.measured.append(measures.in_rounds(ready, case, plan.rounds))
+    for place in plan.verified:
+        _tell("verify")
+        results.verified.append(measures.verify(ready, results.measured[place], plan.rounds))
+    for store, sizes in (("folder", plan.folder), ("s3", plan.s3)):
+        if cases := _possible(ready, [Case(size, store=store) for size in sizes]):
+            _tell(f"growth: {cases[-1]}")
+            results.grown.append(measures.growth(ready, cases))
+    results.verified += [each.verified for each in results.grown if each.verified]
+    return results
 
 
-def _extraction(log: str) -> float:
-    """The seconds from the beginning of a run to its end, as ashore's own log lines tell them."""
-    events = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    times = {event["event"]: dt.datetime.fromisoformat(event["time"]) for event in events}
-    return (times["run_ended"] - times["run_began"]).total_seconds()
+def _warm_up(ready: Stage) -> None:
+    """Let Python compile all that will run, and let the machine read it once."""
+    for case in _possible(ready, [Case(20), Case(20, store="s3")]):
+        measures.in_rounds(ready, case, 1)
 
 
-def _introduce(folder: Path, rounds: int) -> None:
-    print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()},")
-    print(f"{os.cpu_count()} CPUs; {rounds} rounds, interleaved; a server of its own on loopback")
-    print(f"One fsync of a new file of 2 KiB takes {_fsync_ms(folder):.2f} ms here (median)")
+def _possible(ready: Stage, cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if ready.store or case.store == "folder"]
 
 
-def _fsync_ms(folder: Path) -> float:
-    took = []
-    for number in range(100):
-        with (folder / f"probe-{number}").open("xb", buffering=0) as file:
-            file.write(bytes(2048))
-            began = time.monotonic()
-            os.fsync(file.fileno())
-            took.append(time.monotonic() - began)
-        (folder / f"probe-{number}").unlink()
-    return statistics.median(took) * 1000
+def _tell(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
-def _report(case: Case, rounds: Sequence[tuple[Run, Run]], bar: float) -> None:
-    print(f"\n{case}\n{'':34}{'min':>9}{'median':>9}{'max':>9}")
-    figures: dict[str, Callable[[Run], float]] = {
-        "wall, whole process (s)": lambda run: run.wall,
-        "wall, the work itself (s)": lambda run: run.work,
-        "CPU (s)": lambda run: run.cpu,
-        "peak memory (MiB)": lambda run: run.peak,
-        "the server's CPU (s)": lambda run: run.server,
-    }
-    for name, figure in figures.items():
-        _row(f"floor   {name}", [figure(floor) for floor, _ in rounds])
-        _row(f"ashore  {name}", [figure(ashore) for _, ashore in rounds])
-    for name, figure in list(figures.items())[:4]:
-        ratios = [figure(ashore) / figure(floor) for floor, ashore in rounds]
-        _row(f"ratio   {name}", ratios, bar if name.startswith("wall") else None)
+def _write(results: Results, machine: str) -> None:
+    import plots  # noqa: PLC0415 - only now: this process stays small while it measures
 
-
-def _report_memory(few: Case, rounds: Sequence[tuple[Run, Run]], many: Case, run: Run) -> None:
-    before = statistics.median(ashore.peak for _, ashore in rounds)
-    print(f"\nPeak memory of ashore, {few.count:,} requests against {many.count:,}")
-    print(f"{few.count:>10,} requests {before:8.1f} MiB")
-    print(
-        f"{many.count:>10,} requests {run.peak:8.1f} MiB in {run.wall:.1f} s, CPU {run.cpu:.1f} s"
-    )
-    print(f"{'ratio':>19} {run.peak / before:8.2f}      {_beside(run.peak / before, 1.25)}")
-
-
-def _row(name: str, values: Sequence[float], bar: float | None = None) -> None:
-    shown = (min(values), statistics.median(values), max(values))
-    beside = "" if bar is None else f"   {_beside(shown[1], bar)}"
-    print(f"{name:<34}{''.join(f'{value:9.2f}' for value in shown)}{beside}")
-
-
-def _beside(value: float, bar: float) -> str:
-    return f"bar {bar:g}: {'within' if value <= bar else f'over by {value - bar:.2f}'}"
+    IMAGES.mkdir(exist_ok=True)
+    plots.ratios(results.measured, IMAGES / "ratios.svg")
+    plots.growth(results.grown, IMAGES / "growth.svg")
+    blocks = {"machine": machine, **results.blocks()}
+    text = DOCUMENT.read_text(encoding="utf-8")
+    DOCUMENT.write_text(report.rewritten(text, blocks), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,62 +1,69 @@
 """A server on loopback that is faster than any client of the benchmark: bodies made beforehand.
 
-Run by ``bench.py`` in a process of its own; prints its port, and serves until it is terminated.
+Run by ``stage.py`` in a process of its own; prints its port, and serves until it is terminated.
 
-    GET /{ms}/items?count=N   a listing of N ids on one page, {ms} milliseconds after it was asked
-    GET /{ms}/item/{id}       an answer of 2 KiB
-    GET /cpu                  the CPU seconds that this process has used
+    GET /{ms}/{size}/items?count=N   a listing of N numbers, {ms} milliseconds after it was asked
+    GET /{ms}/{size}/item/{number}   an answer of {size} bytes
+    GET /short/..., /html/...        the same with a fault: a listing that lacks its last number, or
+                                     a page of HTML with status 200 instead of the eleventh answer
+    GET /figures                     what was asked since the last time, and this process's CPU
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import time
-from urllib.parse import parse_qs, urlsplit
+from dataclasses import asdict, dataclass
 
-ANSWER = 2048
-_WIDTH = 7
+from bodies import FAULTY, around, listing
+
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
     b"Date: Tue, 24 Nov 2026 06:00:00 GMT\r\n\r\n"
 )
+_PAGE = b"<html><body>Please try again later.</body></html>"
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-def _answer() -> tuple[bytes, bytes]:
-    """What stands before and after the id in an answer of 2 KiB: one record with ten values."""
-    values = [{"date": str(year), "value": year * 1e5, "unit": None} for year in range(2014, 2024)]
-    start, end = b'{"id":"', b'","values":%b,"note":"' % json.dumps(values).encode()
-    room = ANSWER - len(start) - _WIDTH - len(end) - len(b'"}')
-    return _HEAD % ANSWER + start, end + b"." * room + b'"}'
+@dataclass(slots=True)
+class _Counts:
+    """What was asked since the last look, with times of the clock that all processes share."""
+
+    requests: int = 0
+    first: float = 0.0
+    last: float = 0.0
+
+    def add(self) -> None:
+        self.last = time.monotonic()
+        self.first = self.first or self.last
+        self.requests += 1
+
+    def taken(self) -> bytes:
+        """Return the figures as JSON, and begin anew."""
+        told = {"cpu": time.process_time(), **asdict(self)}
+        self.requests, self.first, self.last = 0, 0.0, 0.0
+        return json.dumps(told).encode()
 
 
-_START, _END = _answer()
+_counts = _Counts()
 
 
-@functools.lru_cache
-def _listing(count: int) -> bytes:
-    items = [{"id": f"{number:0{_WIDTH}}"} for number in range(count)]
-    body = json.dumps({"total": count, "items": items}).encode()
-    return _HEAD % len(body) + body
-
-
-def _cpu() -> bytes:
-    body = json.dumps({"cpu": time.process_time()}).encode()
-    return _HEAD % len(body) + body
-
-
-def _respond(target: str) -> tuple[float, bytes]:
-    """Return after how many seconds to answer, and what."""
-    parts = urlsplit(target)
-    names = parts.path.split("/")
-    if names[1] == "cpu":
-        return 0.0, _cpu()
-    delay = int(names[1]) / 1000
-    if names[2] == "items":
-        return delay, _listing(int(parse_qs(parts.query)["count"][0]))
-    return delay, _START + names[3].encode() + _END
+def _respond(target: bytes) -> tuple[float, list[bytes]]:
+    """Return after how many seconds to answer, and what, in pieces."""
+    if target == b"/figures":
+        body = _counts.taken()
+        return 0.0, [_HEAD % len(body), body]
+    _counts.add()
+    _, first, size, kind, *rest = target.split(b"/")
+    latency = 0.0 if first in {b"short", b"html"} else int(first) / 1000
+    if not rest:
+        body = listing(int(kind.partition(b"=")[2]), short=first == b"short")
+        return latency, [_HEAD % len(body), body]
+    if first == b"html" and rest[0] == FAULTY.encode():
+        return latency, [_HEAD % len(_PAGE), _PAGE]
+    start, end = around(int(size))
+    return latency, [_HEAD % int(size), start, rest[0], end]
 
 
 class _Connection(asyncio.Protocol):
@@ -75,13 +82,13 @@ class _Connection(asyncio.Protocol):
         self._asked += data
         if not self._asked.endswith(_END_OF_HEAD):
             return
-        target = self._asked.split(b" ", 2)[1].decode()
+        target = self._asked.split(b" ", 2)[1]
         self._asked = b""
-        delay, answer = _respond(target)
+        delay, pieces = _respond(target)
         if delay:
-            self._loop.call_later(delay, self._transport.write, answer)
+            self._loop.call_later(delay, self._transport.write, b"".join(pieces))
         else:
-            self._transport.write(answer)
+            self._transport.write(b"".join(pieces))
 
 
 async def _serve() -> None:
