@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from tests.support.process import Environment, Finished, environment
 
@@ -29,8 +30,8 @@ def ashore(*arguments: str, env: Environment, cwd: Path, timeout: float = 60) ->
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_LOADED)
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-        out, err = Path(folder) / "out", Path(folder) / "err"
-        target = (["ashore", *arguments], environment(env), cwd, out, err)
+        left = Path(folder)
+        target = (["ashore", *arguments], environment(env), cwd, left)
         process = context.Process(target=_become, args=target)
         began = time.monotonic()
         process.start()
@@ -40,21 +41,34 @@ def ashore(*arguments: str, env: Environment, cwd: Path, timeout: float = 60) ->
         if not in_time:
             process.kill()
             process.join(10)
-        told, complained = (each.read_text("utf-8", errors="replace") for each in (out, err))
+        told, complained = (_text(left / name) for name in ("out", "err"))
         assert in_time, f"still running after {timeout} s\n--- out\n{told}\n--- err\n{complained}"
-        assert process.exitcode is not None
-        return Finished(process.exitcode, told, complained, seconds)
+        # What a thread learns of its process, another thread may have read away: it says so itself.
+        status = _text(left / "status") or process.exitcode
+        assert status is not None
+        return Finished(int(status), told, complained, seconds)
 
 
-def _become(arguments: list[str], env: dict[str, str], cwd: Path, out: Path, err: Path) -> None:
+def _become(arguments: list[str], env: dict[str, str], cwd: Path, left: Path) -> None:
     os.setsid()
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    for number, file in ((1, out), (2, err)):
-        with file.open("wb") as opened:
+    for number, name in ((1, "out"), (2, "err")):
+        with (left / name).open("wb") as opened:
             os.dup2(opened.fileno(), number)
     sys.argv = arguments
+    leave = os._exit
+
+    def leave_word(status: int) -> NoReturn:
+        (left / "status").write_text(str(status), encoding="utf-8")
+        leave(status)
+
+    os._exit = leave_word
     from ashore.__main__ import run  # noqa: PLC0415 - it listens to signals from here on
 
     run()
+
+
+def _text(file: Path) -> str:
+    return file.read_text("utf-8", errors="replace") if file.exists() else ""
