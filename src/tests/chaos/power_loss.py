@@ -136,12 +136,12 @@ def power_goes(world: World) -> None:
 def cost_of_flushing(world: World) -> None:
     world.declare()
     world.serve(items=OBJECTS - 1, size=200)
-    without = world.double(NO_FLUSH)
+    doubles = {"with": world.double(""), "without": world.double(NO_FLUSH)}
     seconds: dict[str, list[float]] = {"with": [], "without": []}
     for number in range(IN_TURN):
-        for how, more in (("with", {}), ("without", {"PYTHONPATH": without})):
+        for how, double in doubles.items():
             world.to = str(world.folder / f"landing-{how}-{number}")
-            ran = world.run(*world.arguments(), timeout=90, **more)
+            ran = world.run(*world.arguments(), timeout=90, PYTHONPATH=double)
             seconds[how].append(ran.named("run_ended")[0]["seconds"])
             world.is_whole()
     world.figures["times as long with flushes"] = min(seconds["with"]) / min(seconds["without"])

@@ -78,3 +78,12 @@ def test_what_failed_was_not_done_and_what_a_kill_cut_off_may_be(tmp_path: Path)
 
 def test_what_is_elsewhere_is_nobodys_business(tmp_path: Path) -> None:
     assert traced(tmp_path, WRITTEN.replace("/top/", "/elsewhere/")) == []
+
+
+def test_what_was_under_way_when_its_process_was_killed_may_have_failed(tmp_path: Path) -> None:
+    made = '7 mkdir("/top/day", 0777) = 0\n'
+    inside = (WRITTEN + FLUSHED + LINKED).replace("/top/final", "/top/day/final")
+    again = '8 mkdir("/top/day", 0777 <unfinished ...>\n'
+    settled = SETTLED + "7 fsync(5</top/day>) = 0\n"
+    found = traced(tmp_path, made + inside + again, settled)
+    assert left(found, by_chance=False) == {ASIDE: True, "/top/day/final": True}
