@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -279,9 +280,10 @@ class World:
         return json.loads(body) if body is not None else None
 
     def attempts(self) -> list[dict[str, Any]]:
-        """The reports of runs that did not complete the day, in the order of their runs."""
+        """The reports of runs that did not complete the day, in the order of their ends."""
         found = self.everything("manifests/")
-        return [json.loads(found[path]) for path in sorted(found) if path.endswith("attempt.json")]
+        attempts = [json.loads(found[path]) for path in found if path.endswith("attempt.json")]
+        return sorted(attempts, key=itemgetter("finished_at"))
 
     # --- what was promised
 
