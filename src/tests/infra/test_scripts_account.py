@@ -53,7 +53,8 @@ def test_every_script_tells_how_it_is_used(name: str) -> None:
 )
 def test_every_target_of_make_runs_its_script(target: str, command: str) -> None:
     given = ["ENV=dev", "PROFILE=me", "CONFIRM=ashore-dev", "DIGEST=sha256:0", "ARGS=-x"]
-    make = ["make", "-n", "-o", ".venv/.ready", target, *given]
+    # What these tests were started by may be make itself, and then it would tell its folder.
+    make = ["make", "--no-print-directory", "-n", "-o", ".venv/.ready", target, *given]
     ended = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout == f".venv/bin/python scripts/{command}\n"
 
