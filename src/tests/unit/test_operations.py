@@ -30,7 +30,7 @@ def test_each_alarm_has_a_section_of_its_name() -> None:
         assert part(title).strip()
     makers = r'^resource "aws_cloudwatch_(?:metric_alarm|event_rule)"'
     alarms = re.findall(makers, ALARMS, re.MULTILINE)
-    assert ALARMS.count("in docs/operations.md.") >= len(alarms)
+    assert ALARMS.count("in docs/operations.md") >= len(alarms)
 
 
 def test_a_failed_run_is_told_by_each_exit_status() -> None:
