@@ -15,7 +15,7 @@ Play = Callable[[World], None]
 Span = int | tuple[int, int]
 
 ROUNDS = 5
-AT_ONCE = 3
+AT_ONCE = 4
 """Rounds that are played at the same time."""
 
 
