@@ -1,18 +1,12 @@
 #!/bin/sh
 # Let Terraform validate the folders that it is applied in, each with the module that it uses. No account
-# is asked, and what this writes lies apart from what `make tf-plan` writes. The provider comes from
-# TF_PLUGIN_DIR or from a folder of this machine, else from the registry; where it cannot be had, one
-# line says so, and in CI, where nobody reads that line, it is a failure.
+# is asked, and what this writes lies apart from what `make tf-plan` writes. Where the provider
+# cannot be had, one line says so, and in CI, where nobody reads that line, it is a failure.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export CHECKPOINT_DISABLE=1
 
-provider_folder() {
-    find ~/.terraform.d/plugins /usr/local/share /usr/share/terraform /opt -maxdepth 2 -type d \
-        -name registry.terraform.io -exec dirname {} \; 2>/dev/null | head -n 1
-}
-
-folder=${TF_PLUGIN_DIR:-$(provider_folder)}
+folder=$(sh scripts/provider_folder.sh)
 if [ -z "$folder" ]; then
     # Fetched once for all of them.
     export TF_PLUGIN_CACHE_DIR="$PWD/.terraform/providers"

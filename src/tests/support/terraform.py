@@ -15,7 +15,6 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 CONFIGURATION = CHECKOUT / "terraform"
 SECONDS = 900.0
 """A bound for each command, which takes a minute or two."""
-PROVIDER_FOLDERS = ("~/.terraform.d/plugins", "/usr/local/share", "/usr/share/terraform", "/opt")
 
 
 class NoTerraformError(Exception):
@@ -84,22 +83,13 @@ def settings(extra: Mapping[str, str]) -> dict[str, str]:
     }
     folder = provider_folder()
     local = {"TF_CLI_ARGS_init": f"-plugin-dir={folder}"} if folder else {}
-    merged = {**kept, **local, "CHECKPOINT_DISABLE": "1", **extra}
-    if folder and "TF_CLI_ARGS_init" in extra:
-        merged["TF_CLI_ARGS_init"] = f"{extra['TF_CLI_ARGS_init']} -plugin-dir={folder}"
-    return merged
+    return {**kept, **local, "CHECKPOINT_DISABLE": "1", **extra}
 
 
-def provider_folder() -> Path | None:
-    """The folder in which this machine keeps providers; None: they come from the registry."""
-    given = os.environ.get("TF_PLUGIN_DIR")
-    if given:
-        return Path(given)
-    for top in (Path(each).expanduser() for each in PROVIDER_FOLDERS):
-        for folder in (top, *sorted(top.glob("*"))):
-            if (folder / "registry.terraform.io").is_dir():
-                return folder
-    return None
+def provider_folder() -> str:
+    """The folder in which this machine keeps providers; empty: they come from the registry."""
+    script = ["sh", str(CHECKOUT / "scripts" / "provider_folder.sh")]
+    return subprocess.run(script, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def copy_of_the_configuration(to: Path) -> Path:
