@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +81,19 @@ def test_the_bill_has_its_sum_its_prices_and_what_is_assumed() -> None:
     assert "3 more that find the day complete" in assumed
     least = bill(cost.month([dataclasses.replace(SHOP, at_least=True)]))
     assert "at least 0.22" in least[0]
+
+
+def test_what_is_reckoned_is_the_task_that_terraform_makes() -> None:
+    folder = Path(__file__).resolve().parents[3] / "terraform" / "modules" / "environment"
+    text = (folder / "variables.tf").read_text(encoding="utf-8")
+
+    def default(name: str) -> str:
+        found = re.search(
+            rf'variable "{name}" {{.*?^  default +=  *(.+?)$', text, re.DOTALL | re.MULTILINE
+        )
+        assert found
+        return found[1].strip('"')
+
+    assert int(default("cpu_units")) / 1024 == cost.VCPUS
+    assert int(default("memory_mib")) / 1024 == cost.MEMORY_GB
+    assert len(default("catch_up").split()[1].split(",")) == cost.CATCH_UPS
