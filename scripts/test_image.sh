@@ -14,7 +14,7 @@ published=$(sed -n 's/^FROM \(.*\) AS published$/\1/p' src/Dockerfile)
 leave_out() {
     echo "test-image: left out, but for what needs no engine: $1"
     [ "${CI:-}" != true ] || exit 1
-    exec .venv/bin/pytest -m 'not image' src/tests/image
+    exec .venv/bin/pytest -m 'not image and not infra' src/tests/image
 }
 
 has_the_published_base() {
@@ -64,7 +64,7 @@ make_base() {
 for engine in ${CONTAINER_ENGINE:-docker podman}; do
     if has_the_published_base "$engine"; then
         export CONTAINER_ENGINE="$engine"
-        exec .venv/bin/pytest src/tests/image "$@"
+        exec .venv/bin/pytest -m 'not infra' src/tests/image "$@"
     fi
 done
 
@@ -81,4 +81,4 @@ if ! podman image exists "$BASE_IMAGE" 2>/dev/null; then
     rm -rf "$root"
     $made || leave_out "no base image could be made; see $storage/debootstrap.log"
 fi
-exec .venv/bin/pytest src/tests/image "$@"
+exec .venv/bin/pytest -m 'not infra' src/tests/image "$@"

@@ -60,6 +60,7 @@ class LocalAws:
             NoLocalAwsError: it is not installed, or did not answer in time.
         """
         if not PROGRAM.is_file():
+            self.close()
             raise NoLocalAwsError("moto is not installed; `make test-infra` installs it first")
         for attempt in range(1, STARTS + 1):
             try:
