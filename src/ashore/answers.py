@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
 
+from pydantic_core import from_json
+
 from ashore.catalog import Cursor, Endpoint, Expression, ForEach, PageNumbers, Source
 from ashore.errors import Violated
 from ashore.units import whole_number
@@ -196,6 +198,10 @@ def parse(body: bytes, *, exact: bool = False) -> Any:  # noqa: ANN401 - any JSO
     Raises:
         NotJson: when the body is no JSON text in UTF-8, or nested too deep to be read.
     """
+    if not exact:
+        # Twice as fast; what it does not take, from a byte order mark on, is looked at again.
+        with contextlib.suppress(ValueError):
+            return from_json(body)
     try:
         text = body.decode("utf-8-sig")
         numbers: dict[str, Any] = _EXACTLY if exact else {}

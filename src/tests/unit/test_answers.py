@@ -111,6 +111,27 @@ def test_parsing_raises_nothing_but_its_own_error(body: bytes) -> None:
             continue
 
 
+NUMERALS = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", fullmatch=True
+)
+JSON_TEXTS = JSON.map(json.dumps) | JSON.map(lambda v: json.dumps(v, ensure_ascii=False))
+
+
+@given(st.lists(NUMERALS, max_size=5).map(lambda found: f"[{','.join(found)}]") | JSON_TEXTS)
+@example('{"a": 1, "a": 2}')
+@example("[-0, -0.0, 1E400, 5e-324, 2.2250738585072011e-308, 9007199254740993.0]")
+@example('["\\ud83d\\ude00", "\\/", "\\u0000"]')
+def test_a_body_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    body = text.encode("utf-8", "surrogatepass")
+    try:
+        expected = json.loads(body.decode())
+    except UnicodeDecodeError:  # a lone surrogate is no UTF-8
+        with pytest.raises(NotJson):
+            parse(body)
+    else:
+        assert repr(parse(body)) == repr(expected)
+
+
 SHAPES = [
     PLAIN,
     WORLD_BANK,
