@@ -147,19 +147,19 @@ checkov:
 # pip and Poetry cannot tell make what they brought up to date: a file left last tells it.
 .venv/.ready: pyproject.toml poetry.lock .poetry/.ready
 	@echo 'Installing what poetry.lock says into .venv ...'
-	@$(POETRY) sync --with s3 --no-interaction
+	@$(POETRY) sync --with s3 --all-extras --no-interaction
 	@# Compiled once: some environments forbid Python to keep what it compiles while running.
 	@.venv/bin/python -m compileall -q -j 0 .venv/lib src/ashore || true
 	@touch $@
 
 .venv/.infra: .venv/.ready
 	@echo 'Installing the local AWS into .venv ...'
-	@$(POETRY) install --with s3,infra --no-interaction --quiet
+	@$(POETRY) install --with s3,infra --all-extras --no-interaction --quiet
 	@touch $@
 
 .venv/.bench: .venv/.ready
 	@echo 'Installing what the measurements need ...'
-	@$(POETRY) install --with s3,bench --no-interaction --quiet
+	@$(POETRY) install --with s3,bench --all-extras --no-interaction --quiet
 	@touch $@
 
 .poetry/.ready: scripts/poetry-requirements.txt
