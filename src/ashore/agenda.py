@@ -37,6 +37,10 @@ class Agenda(Generic[Result]):
         self._order += 1
         heapq.heappush(self._later, (time.monotonic() + seconds, self._order, task))
 
+    def forget_later(self) -> None:
+        """Drop the tasks for later."""
+        self._later.clear()
+
     def fill(self, most: int | None = None) -> bool:
         """Give the workers what they can take; tell whether anything is left to wait for.
 

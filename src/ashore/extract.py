@@ -94,10 +94,6 @@ def _waiting_room() -> Iterator[Path]:
         yield Path(name)
 
 
-def _nothing_is_there(_path: str) -> bool:
-    return False
-
-
 class _Extraction:
     """One run of a day that is not complete."""
 
@@ -179,7 +175,7 @@ class _Extraction:
             lander=Lander(self._store, self._source, self._run_id, redactor),
             redactor=redactor,
             aside=aside,
-            is_there=self._there.__contains__ if len(self._there) else _nothing_is_there,
+            there=self._there if len(self._there) else None,
             alone=self._alone(ledger),
             pause=governor.pause,
         )

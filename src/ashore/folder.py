@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -98,9 +99,11 @@ class Folder:
 
     def stream(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes in pieces of a mebibyte."""
-        with self._usable(self._root / path):
+        final = f"{self._root}/{path}"
+        with self._usable(final):
             try:
-                file = (self._root / path).open("rb")
+                # Without a buffer of its own: it is read in large pieces.
+                file = io.FileIO(final)
             except (FileNotFoundError, NotADirectoryError):
                 return
             with file:
@@ -109,9 +112,10 @@ class Folder:
 
     def describe(self, path: str) -> Description | None:
         """Read a file for its SHA-256, and find its metadata in the journals of all runs."""
-        with self._usable(self._root / path):
+        final = f"{self._root}/{path}"
+        with self._usable(final):
             try:
-                with (self._root / path).open("rb") as file:
+                with open(final, "rb", buffering=0) as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                     size = file.tell()
             except (FileNotFoundError, NotADirectoryError):
@@ -293,9 +297,9 @@ class _Journal:
         There are several where an object was moved away and fetched again, with the same bytes.
         """
         for journal in sorted(self._read, reverse=True):
-            found: Metadata | None = self._found.get(f"{journal.name}\n{key}")
-            if found is not None:
-                return found
+            if found := self._found.get(f"{journal.name}\n{key}"):
+                note: Metadata = json.loads(found)
+                return note
         return None
 
     def _catch_up(self) -> None:
@@ -324,7 +328,7 @@ class _Journal:
         try:
             note: dict[str, Any] = json.loads(line)
             path, sha256 = note.pop("path"), note["sha256"]
-            kept = None if note.get("void") else note
+            kept = "" if note.get("void") else _encode(note)
             self._found.put(f"{journal}\n{path}\n{sha256}", kept)
             self._found.put(f"{journal}\n{path}", kept)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

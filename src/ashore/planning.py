@@ -1,5 +1,6 @@
 """Which requests follow from a catalog and from earlier answers. Pure: nothing here sends."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ashore import urls
@@ -15,6 +16,30 @@ class SetKey:
 
     endpoint: str
     values: Values = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """Sets of one endpoint; made one by one, since a million values cost less than their keys."""
+
+    endpoint: str
+    above: Values = ()
+    """The values of the set that they follow from."""
+    name: str = ""
+    values: Sequence[str] | None = None
+    """None for the only set of an endpoint that follows from none."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return 1 if self.values is None else len(self.values)
+
+    def __iter__(self) -> Iterator[SetKey]:
+        """Yield the key of each."""
+        if self.values is None:
+            yield SetKey(self.endpoint)
+            return
+        for value in self.values:
+            yield SetKey(self.endpoint, (*self.above, (self.name, value)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ KEPT_HEADERS = ("etag", "last-modified", "content-type", "date")
 _LARGEST_METADATA = 1_900
 """Bytes, of the 2,048 that S3 has room for; the name of the metadata takes some as well."""
 
+_SHA256 = 64  # hexadecimal digits
+
 
 def timestamp(moment: dt.datetime) -> str:
     """Write a moment as RFC 3339 in UTC, to the millisecond."""
@@ -174,7 +176,9 @@ class ReceiptBook:
 
     def add(self, receipt: Receipt) -> None:
         """Keep a receipt; each path has one."""
-        self._spool.put(receipt.path, receipt.line())
+        line = in_json(json.dumps(receipt.line(), sort_keys=True, ensure_ascii=False))
+        text = f"{receipt.sha256}{line}".encode("utf-8", "backslashreplace").decode()
+        self._spool.put(receipt.path, text)
         self.objects += 1
         self.bytes += receipt.bytes
         self.adopted += receipt.adopted
@@ -194,13 +198,13 @@ class ReceiptBook:
         self._spool.close()
 
     def _lines(self) -> Iterator[str]:
-        for _path, line in self._spool.items():  # noqa: PERF102 - not a dict
-            yield in_json(json.dumps(line, sort_keys=True, ensure_ascii=False))
+        for _path, text in self._spool.items():  # noqa: PERF102 - not a dict
+            yield text[_SHA256:]
 
     def _sums(self) -> Iterator[str]:
         """Lines as ``sha256sum -c`` of GNU coreutils reads them, at the location's root."""
-        for path, line in self._spool.items():
-            yield f"{line['sha256']}  {path}"
+        for path, text in self._spool.items():
+            yield f"{text[:_SHA256]}  {path}"
 
 
 def _write(file: Path, lines: Iterator[str]) -> Body:

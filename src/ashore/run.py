@@ -1,7 +1,7 @@
 """The run of one source's day: what follows from each result, and when to end."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +12,7 @@ from ashore.catalog import Endpoint, PageNumbers
 from ashore.errors import LocationUnusable, Violated
 from ashore.governor import DEADLINE_PASSED, Breaker, Governor
 from ashore.ledger import Failure, Ledger
-from ashore.planning import Request, SetKey, first_request, following_request, page_request
+from ashore.planning import Request, SetKey, Sets, first_request, following_request, page_request
 from ashore.progress import Observer
 from ashore.receipts import ReceiptBook
 from ashore.retrying import Again, Failed, Try, wait_before, what_next
@@ -102,7 +102,7 @@ class Run:
         """
         for endpoint in reversed(self._source.endpoints):
             if endpoint.for_each is None:
-                self._plan(endpoint.name, 1, iter([SetKey(endpoint.name)]))
+                self._plan(Sets(endpoint.name))
         try:
             # Where the source may be dead, no more is begun than it takes to tell.
             while not self._is_over() and self._agenda.fill(self._breaker.left):
@@ -112,6 +112,14 @@ class Run:
             self._await_stragglers()
         if self._trouble is not None:
             raise self._trouble
+        if not self._agenda.running:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Look at all that landed before, though nothing may be asked any more: it counts."""
+        self._agenda.forget_later()
+        while not self._is_stopped() and self._agenda.fill():
+            self._look()
 
     def _look(self) -> None:
         """Wait for one result, or until something else is due, and take it in."""
@@ -122,12 +130,17 @@ class Run:
 
     def _is_over(self) -> bool:
         """Tell whether a signal, the deadline or anything else has ended the run."""
+        return self._is_stopped() or self._ended
+
+    def _is_stopped(self) -> bool:
+        """Tell whether a signal or the deadline has ended all that is done."""
         signal = self._bounds.control.signal
+        late = time.monotonic() >= self._bounds.until
         if signal is not None:
             self._end(f"{signal.name.lower()} by a signal")
-        elif time.monotonic() >= self._bounds.until:
+        elif late:
             self._end(DEADLINE_PASSED)
-        return self._ended
+        return late or signal is not None
 
     def _end(self, reason: str) -> None:
         """Send nothing more; what is under way may still come in."""
@@ -138,21 +151,35 @@ class Run:
 
     # --- what to ask
 
-    def _plan(self, endpoint: str, sets: int, keys: Iterator[SetKey]) -> None:
+    def _plan(self, sets: Sets) -> None:
         """Add sets, to be begun before those that are planned already: children first."""
-        self._ledger.accounts[endpoint].expected += sets
-        self._observer.expected(sets)
-        self._agenda.first(self._beginnings(keys))
+        self._ledger.accounts[sets.endpoint].expected += len(sets)
+        self._observer.expected(len(sets))
+        # What did not land yet comes first: the source, not the location, is what takes its time.
+        if self._workshop.there is not None:
+            self._agenda.first(self._adoptions(sets, self._workshop.there))
+        self._agenda.first(self._beginnings(sets, self._workshop.there or ()))
 
-    def _beginnings(self, keys: Iterator[SetKey]) -> Iterator[Task[Result]]:
-        for key in keys:
-            request = first_request(self._source, self._day, key)
-            self._refuse_twins(request)
-            self._sets[key] = _Set()
-            if self._workshop.is_there(request.path):
+    def _adoptions(self, sets: Sets, there: Container[str]) -> Iterator[Task[Result]]:
+        for request in self._first_requests(sets):
+            if request.path in there:
+                self._begin(request)
                 yield partial(self._workshop.adopt, request)
-            else:
+
+    def _beginnings(self, sets: Sets, there: Container[str]) -> Iterator[Task[Result]]:
+        for request in self._first_requests(sets):
+            if self._ended:
+                return
+            if request.path not in there:
+                self._begin(request)
                 yield self._try(Try(request, request.url))
+
+    def _first_requests(self, sets: Sets) -> Iterator[Request]:
+        return (first_request(self._source, self._day, key) for key in sets)
+
+    def _begin(self, request: Request) -> None:
+        self._refuse_twins(request)
+        self._sets[request.key] = _Set()
 
     def _refuse_twins(self, request: Request) -> None:
         if not self._bounds.folds_case:
@@ -221,9 +248,7 @@ class Run:
         for page in pages:
             if problem := page.unfit.get(child.name):
                 self._ledger.violate(f"{child.name}: {problem}")
-        # Made one by one: a million values are kept as text, not as a million keys.
-        keys = (SetKey(child.name, (*parent.values, (name, value))) for value in values)
-        self._plan(child.name, len(values), keys)
+        self._plan(Sets(child.name, parent.values, name, values))
 
     def _held(self, tried: Try, held: HeldPage) -> None:
         key = tried.request.key

@@ -1,7 +1,6 @@
 """A table on disk: what a run knows of a million objects costs no memory."""
 
 import contextlib
-import json
 import sqlite3
 import threading
 import weakref
@@ -10,12 +9,11 @@ from typing import Any
 
 from ashore.errors import LocationUnusable
 
-_TOGETHER = 500  # documents that are written at once, which is faster than one by one
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_TOGETHER = 500  # texts that are written at once, which is faster than one by one
 
 
 class Spool:
-    """JSON documents by path, in a temporary file that goes away by itself.
+    """Texts by path, in a temporary file that goes away by itself.
 
     Safe to use from several threads. Raises LocationUnusable where TMPDIR has no room.
     """
@@ -30,37 +28,35 @@ class Spool:
         self._pending: list[tuple[bytes, str]] = []
         self._table.execute("PRAGMA journal_mode = OFF")
         self._table.execute("PRAGMA synchronous = OFF")
-        self._table.execute(
-            "CREATE TABLE spool (path BLOB PRIMARY KEY, document TEXT) WITHOUT ROWID"
-        )
+        self._table.execute("CREATE TABLE spool (path BLOB PRIMARY KEY, text TEXT) WITHOUT ROWID")
 
-    def put(self, path: str, document: Any = None) -> None:  # noqa: ANN401 - any JSON value
-        """Keep a document under a path, instead of one that was there."""
+    def put(self, path: str, text: str = "") -> None:
+        """Keep a text under a path, instead of one that was there."""
         with self._lock:
-            self._pending.append((_key(path), _encode(document)))
+            self._pending.append((_key(path), text))
             if len(self._pending) >= _TOGETHER:
                 self._flush()
 
-    def get(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
-        """Return the document under a path, or None."""
-        rows = self._do("SELECT document FROM spool WHERE path = ?", _key(path))
-        return json.loads(rows[0][0]) if rows else None
+    def get(self, path: str) -> str | None:
+        """Return the text under a path, or None."""
+        rows = self._do("SELECT text FROM spool WHERE path = ?", _key(path))
+        return rows[0][0] if rows else None
 
-    def __contains__(self, path: str) -> bool:
+    def __contains__(self, path: object) -> bool:
         """Tell whether something is kept under a path."""
-        return bool(self._do("SELECT 1 FROM spool WHERE path = ?", _key(path)))
+        return isinstance(path, str) and bool(self._do("SELECT 1 FROM spool WHERE path = ?", _key(path)))
 
     def __len__(self) -> int:
-        """Return how many documents there are."""
+        """Return how many texts there are."""
         return int(self._do("SELECT count(*) FROM spool")[0][0])
 
-    def items(self) -> Iterator[tuple[str, Any]]:
-        """Yield every path and its document, in the order of the paths."""
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Yield every path and its text, in the order of the paths."""
         last = b""
-        query = "SELECT path, document FROM spool WHERE path > ? ORDER BY path LIMIT 1000"
+        query = "SELECT path, text FROM spool WHERE path > ? ORDER BY path LIMIT 1000"
         while rows := self._do(query, last):
-            for path, document in rows:
-                yield path.decode("utf-8", "surrogateescape"), json.loads(document)
+            for path, text in rows:
+                yield path.decode("utf-8", "surrogateescape"), text
             last = rows[-1][0]
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -102,8 +102,8 @@ class Workshop:
     redactor: Redactor
     aside: Path
     """A folder of this machine where pages wait."""
-    is_there: Callable[[str], bool]
-    """Tells whether a path had landed when the run began."""
+    there: Container[str] | None
+    """The paths that had landed when the run began; None where nothing had."""
     alone: Mapping[str, Callable[[Figures], list[Check]]]
     """For each endpoint with a single set: the checks to pass before it lands."""
     pause: Callable[[float], None]
@@ -157,7 +157,7 @@ class Workshop:
         receipts: list[Receipt] = []
         pages: list[Page] = []
         try:
-            while self.is_there(request.path):
+            while request.path in (self.there or ()):
                 receipts.append(self.lander.adopt(request, any_url=request.page > 1))
                 if receipts[-1].origin.link_untold:
                     break

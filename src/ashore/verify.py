@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -182,7 +182,7 @@ def _receipts(store: Store, day: Day, manifest: Manifest, kept: Spool) -> Iterat
         except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError):
             yield f"{path}: line {number} is damaged"
         else:
-            kept.put(expected.path, [expected.size, expected.sha256])
+            kept.put(expected.path, f"{expected.size} {expected.sha256}")
 
 
 def _expected(day: Day, line: bytes) -> _Expected:
@@ -224,15 +224,15 @@ def _read_all(
     store: Store, receipts: Spool, executor: Executor
 ) -> Iterator[tuple[_Expected, str | None]]:
     """Read objects in parallel, a few at a time, each in pieces."""
-    todo = (_Expected(path, size, sha256) for path, (size, sha256) in receipts.items())
-    running: dict[Future[str | None], _Expected] = {
-        executor.submit(_read, store, expected): expected for expected in islice(todo, _WINDOW)
-    }
-    while running:
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            yield running.pop(future), future.result()
-            for expected in islice(todo, 1):
-                running[executor.submit(_read, store, expected)] = expected
+    running = deque[tuple[_Expected, Future[str | None]]]()
+    for path, text in receipts.items():
+        size, _, sha256 = text.partition(" ")
+        expected = _Expected(path, int(size), sha256)
+        running.append((expected, executor.submit(_read, store, expected)))
+        if len(running) >= _WINDOW:
+            expected, future = running.popleft()
+            yield expected, future.result()
+    yield from ((expected, future.result()) for expected, future in running)
 
 
 def _read(store: Store, expected: _Expected) -> str | None:

@@ -288,6 +288,33 @@ def test_an_object_that_cannot_be_adopted_counts_when_the_run_ends_early(
     assert ran.status == 4, "violated is graver than incomplete"
 
 
+def test_a_run_that_may_ask_nothing_counts_what_lies_there(shop: Shop, api: ScriptedApi) -> None:
+    values = [f"v{number:02}" for number in range(30)]
+    tree(api, values)
+    shop.declare(TREE)
+    shop.extract()
+    forget(shop, "item/id=v07.json")
+    assert shop.extract("--max-requests", "0").status == 3
+    entry = shop.attempt()["ledger"]["item"]
+    assert (entry["expected"], entry["landed"], entry["missing"]) == (30, 29, 1)
+
+
+def test_what_is_missing_is_asked_before_what_lies_there_is_looked_at(
+    shop: Shop, api: ScriptedApi
+) -> None:
+    tree(api, ["a", "b", "c"])
+    shop.declare(TREE, source="workers = 1")
+    shop.extract()
+    forget(shop, "item/id=c.json")
+
+    def spoil(_call: Call) -> Reply:
+        damaged(shop, shop.file("item/id=a.json"))
+        return json_reply("c")
+
+    api.on("/item/c", spoil)
+    assert shop.extract().status == 4, "what lies there was looked at before anything was asked"
+
+
 def test_a_killed_run_is_resumed_by_a_new_process(shop: Shop, api: ScriptedApi) -> None:
     values = [f"v{number:02}" for number in range(12)]
     tree(api, values)
