@@ -5,8 +5,6 @@ import re
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
-from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponential_jitter
-
 from ashore import urls
 from ashore.answers import Refused, Worth
 from ashore.catalog import Retry, Source
@@ -49,6 +47,13 @@ def wait_before(retry: Retry, attempt: int) -> float | None:
 
     About 1, 2, 4, 8 ... seconds, each with up to its first second of jitter, up to ``max_wait``.
     """
+    from tenacity import (  # noqa: PLC0415 - a run in which nothing fails never waits for it
+        RetryCallState,
+        Retrying,
+        stop_after_attempt,
+        wait_exponential_jitter,
+    )
+
     policy = Retrying(
         stop=stop_after_attempt(retry.attempts),
         wait=wait_exponential_jitter(initial=_FIRST_WAIT, max=retry.max_wait, jitter=_FIRST_WAIT),
