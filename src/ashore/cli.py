@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ashore.job import Job, Outcome
+    from ashore.progress import Observer
 
 _DAMAGED = (
     "nothing was changed; where neither the manifest nor the receipts are named, all else is as it "
@@ -126,7 +127,7 @@ def extract(
     control = Control()
     # Heard before anything is loaded: what a signal raises may be lost there, in a callback.
     with stopped_by_signals(control):
-        from ashore import command, display
+        from ashore import command
 
         todo = _jobs(sources, location, date, catalog_file, **more)
         if control.signal is not None:
@@ -134,7 +135,7 @@ def extract(
         if more["check"]:
             with ended_by_signals():
                 return _tell(command.try_out(todo), as_json=more["as_json"])
-        with display.observing(more["log_level"]) as observer:
+        with _observing(more["log_level"]) as observer:
             outcomes = command.carry_out(todo, observer, control, _metrics_teller())
         status = gravest([outcome.status for outcome in outcomes])
         not_begun = len(todo) - len(outcomes)
@@ -412,6 +413,23 @@ class _OutputLostError(Exception):
     def __init__(self, reason: str | None) -> None:
         self.reason = reason
         """Why; None where whoever read it has gone, and would not read that either."""
+
+
+@contextlib.contextmanager
+def _observing(level: str) -> "Iterator[Observer]":
+    """Observe a run: by a progress bar on a terminal, by log lines anywhere else."""
+    if sys.stderr.isatty():
+        from ashore import display
+
+        yield display.ProgressBar(display.console())
+        return
+    from ashore import log
+
+    handler = log.start(sys.stderr, level)
+    try:
+        yield log.LogObserver()
+    finally:
+        log.logger.removeHandler(handler)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ashore import log
 from ashore.cost import Cost
 from ashore.errors import ExitStatus
 from ashore.forecast import Plan
@@ -111,19 +110,6 @@ class ProgressBar(Observer):
             self._console.print(f"[red]{outcome.outcome}[/]: {shown(outcome.reason)}")
             self._console.print(f"safe: {shown(outcome.safe)}")
             self._console.print(f"next: {shown(outcome.next)}")
-
-
-@contextlib.contextmanager
-def observing(level: str) -> Iterator[Observer]:
-    """Observe a run: by a progress bar on a terminal, by log lines anywhere else."""
-    if sys.stderr.isatty():
-        yield ProgressBar(console())
-        return
-    handler = log.start(sys.stderr, level)
-    try:
-        yield log.LogObserver()
-    finally:
-        log.logger.removeHandler(handler)
 
 
 @contextlib.contextmanager

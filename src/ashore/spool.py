@@ -44,7 +44,9 @@ class Spool:
 
     def __contains__(self, path: object) -> bool:
         """Tell whether something is kept under a path."""
-        return isinstance(path, str) and bool(self._do("SELECT 1 FROM spool WHERE path = ?", _key(path)))
+        return isinstance(path, str) and bool(
+            self._do("SELECT 1 FROM spool WHERE path = ?", _key(path))
+        )
 
     def __len__(self) -> int:
         """Return how many texts there are."""
