@@ -56,6 +56,7 @@ def test_imports_never_run_in_a_circle() -> None:
     assert circles == []
 
 
+@pytest.mark.slow  # a process
 def test_boto3_is_not_imported_where_there_is_no_s3(tmp_path: Path) -> None:
     commands = [["--version"], ["catalog", "check"], ["plan"], ["status"]]
     code = (

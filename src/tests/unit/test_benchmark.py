@@ -83,6 +83,7 @@ def test_every_answer_can_be_told_apart() -> None:
     assert len(bodies.digests(50, SMALL)) == 51
 
 
+@pytest.mark.slow  # a server
 def test_the_server_sends_what_is_looked_for_and_counts_it() -> None:
     program = [sys.executable, str(ROOT / "benchmarks" / "server.py")]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as server:

@@ -253,6 +253,7 @@ def test_every_catalog_in_a_page_can_be_read(page: Path, tmp_path: Path) -> None
         assert source_of(tmp_path, completed(block)).endpoints
 
 
+@pytest.mark.slow  # a server
 def test_the_catalog_of_the_guide_extracts_what_the_guide_says(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

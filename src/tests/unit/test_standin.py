@@ -25,6 +25,8 @@ from ashore.standin import (
     parse_fault,
 )
 
+pytestmark = pytest.mark.slow  # real servers and processes
+
 RECORDED = files("ashore") / "recorded" / "world_bank"
 LIST = "/world_bank/v2/country?format=json&per_page=400"
 POPULATION = "/world_bank/v2/country/{}/indicator/SP.POP.TOTL?format=json&mrv=10&per_page=100"

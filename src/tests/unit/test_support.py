@@ -31,6 +31,8 @@ from tests.support.api import (
 from tests.support.catalogs import write_catalog
 from tests.support.certificates import NoOpensslError, identity
 
+pytestmark = pytest.mark.slow  # real servers and processes
+
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
