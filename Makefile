@@ -55,7 +55,7 @@ run: .venv/.ready ## Land today in countries/ or TO=s3://bucket/prefix (PROFILE=
 
 test: .venv/.ready ## Run all tests but test-infra and test-image (ARGS="-k landing" narrows them)
 	@echo 'Left out: tests of what acts in AWS (make test-infra) and of the image (make test-image).'
-	@.venv/bin/pytest -m 'not infra and not image' $(ARGS)
+	@.venv/bin/pytest -n auto --dist loadfile -m 'not infra and not image' $(ARGS)
 
 test-unit: .venv/.ready ## Run the tests that need no server and take no time
 	@.venv/bin/pytest --hypothesis-profile=swift -m 'not slow and not s3' src/tests/unit $(ARGS)
