@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ashore import log
+from ashore.calendars import DayStatus, State
 from ashore.cost import Cost
 from ashore.errors import ExitStatus
 from ashore.forecast import Plan
@@ -19,7 +20,6 @@ from ashore.ledger import Failure
 from ashore.progress import Observer
 from ashore.receipts import Receipt
 from ashore.redaction import on_one_line
-from ashore.status import DayStatus, State
 from ashore.units import human_bytes, human_seconds
 from ashore.verify import Verdict
 

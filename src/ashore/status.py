@@ -2,9 +2,9 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
+from ashore.calendars import DayStatus, State
 from ashore.errors import Violated
 from ashore.manifest import days as stated_days
 from ashore.manifest import read_attempts, read_manifest
@@ -14,35 +14,6 @@ from ashore.units import human_bytes
 
 DUE = dt.timedelta(hours=7)
 """A day is due six hours after its run at 01:00 UTC."""
-
-
-class State(Enum):
-    """How it stands with a day."""
-
-    COMPLETE = "complete"
-    INCOMPLETE = "incomplete"
-    MISSING = "missing"
-    NOT_YET_DUE = "not yet due"
-    DAMAGED = "damaged"
-
-
-@dataclass(frozen=True, slots=True)
-class DayStatus:
-    """One day of one source."""
-
-    day: Day
-    state: State
-    due: bool
-    said: str
-    objects: int = 0
-    bytes: int = 0
-    finished_at: str | None = None
-    default: bool = True
-
-    @property
-    def wanting(self) -> bool:
-        """Tell whether the day should be complete, and is not."""
-        return self.default and self.due and self.state is not State.COMPLETE
 
 
 def look(
