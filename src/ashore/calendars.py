@@ -35,6 +35,8 @@ class DayStatus:
     finished_at: str | None = None
     default: bool = True
     """Whether it counts for ``--check``: of a default source, or of one that was named."""
+    accepted: tuple[str, ...] = ()
+    """The expectations, ``ENDPOINT.CHECK``, that the day was completed without."""
 
     @property
     def wanting(self) -> bool:
@@ -106,6 +108,18 @@ def weeks(days: Sequence[DayStatus]) -> Iterator[Week]:
         monday += 7 * _ONE_DAY
 
 
+def in_a_row(days: Iterable[DayStatus]) -> Iterator[list[DayStatus]]:
+    """Yield the days in groups: consecutive days of one source of which the same is said."""
+    row: list[DayStatus] = []
+    for each in days:
+        if row and not _follows(row[-1], each):
+            yield row
+            row = []
+        row.append(each)
+    if row:
+        yield row
+
+
 def streaks(days: Iterable[DayStatus]) -> Iterator[Streak]:
     """Yield all runs of complete days of one source, the earliest first."""
     complete = sorted(each.day.date for each in days if each.state is State.COMPLETE)
@@ -151,6 +165,11 @@ def summary(days: Sequence[DayStatus]) -> Summary:
         bytes=sum(each.bytes for each in complete),
         largest=largest.day if largest else None,
     )
+
+
+def _follows(one: DayStatus, other: DayStatus) -> bool:
+    same = (one.day.source, one.state, one.said) == (other.day.source, other.state, other.said)
+    return same and other.day.date - one.day.date == _ONE_DAY
 
 
 def _date(each: DayStatus) -> dt.date:

@@ -275,22 +275,71 @@ def status(
       ashore status --check     # for monitoring: 4 if a day that is due is not complete
     """
     from ashore import display
+    from ashore.calendar_view import Calendars
+    from ashore.calendars import by_source, summary
     from ashore.catalog_file import read_catalog
     from ashore.location import open_store
-    from ashore.status import look
+    from ashore.status import READERS, look
 
-    shown = look(open_store(location), read_catalog(catalog_file).default, sources, days)
+    default = read_catalog(catalog_file).default
+    shown = look(open_store(location, READERS), default, sources, days)
     wanting = [
         f"{d.day.source} {d.day.date}: {d.state.value}: {d.said}" for d in shown if d.wanting
     ]
     result = ExitStatus.VIOLATED if check and wanting else ExitStatus.COMPLETE
     if as_json:
         error = "; ".join(wanting) if result else None
-        return _print_json(result, error=error, days=shown)
-    _show(display.calendar(shown))
+        summaries = [summary(of_it) for of_it in by_source(shown).values()]
+        return _print_json(result, error=error, days=shown, sources=summaries)
+    _show(Calendars(shown))
+    if (notable := display.notable(shown)) is not None:
+        _show(notable)
     for line in wanting if check else ():
         _say(line)
     return result
+
+
+@cli.command()
+@options.sources
+@options.to
+@options.catalog
+@options.report_days
+@options.output
+@options.force
+@options.as_json
+def report(
+    sources: tuple[str, ...],
+    location: str,
+    catalog_file: Path | None,
+    days: int,
+    output: Path,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Write a page about a location: calendar, figures over time, the last days in full.
+
+    One HTML file that needs no network and runs no script. Of the catalog's default sources and
+    all sources in the location, unless some are named. Nothing in the location is changed.
+
+    \b
+    Examples:
+      ashore report
+      ashore report world_bank --to s3://bucket/prefix --days 3650 --output world_bank.html
+    """
+    from ashore import display, page, report, report_file
+    from ashore.catalog_file import read_catalog
+    from ashore.location import open_store
+    from ashore.units import human_bytes
+
+    catalog, store = read_catalog(catalog_file), open_store(location, report.READERS)
+    report_file.check(output, store, force=force)
+    gathered = report.gather(store, catalog, sources, days)
+    size = report_file.write(page.render(gathered, page.linker_of(store, output)), output)
+    if as_json:
+        shown = [each.summary for each in gathered.sources]
+        return _print_json(ExitStatus.COMPLETE, output=output, bytes=size, sources=shown)
+    _show(display.shown(f"{output}: {human_bytes(size)}; open it in a browser"))
+    return ExitStatus.COMPLETE
 
 
 @cli.group()

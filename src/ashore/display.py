@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ashore import log
-from ashore.calendars import DayStatus, State
+from ashore.calendar_view import COLOURS
+from ashore.calendars import DayStatus, State, in_a_row
 from ashore.cost import Cost
 from ashore.errors import ExitStatus
 from ashore.forecast import Plan
@@ -24,13 +25,9 @@ from ashore.units import human_bytes, human_seconds
 from ashore.verify import Verdict
 
 _VIOLATIONS_TOLD = 20
-_COLOURS = {
-    State.COMPLETE: "green",
-    State.INCOMPLETE: "yellow",
-    State.MISSING: "red",
-    State.NOT_YET_DUE: "dim",
-    State.DAMAGED: "red",
-}
+_ROWS = 60
+_LONGEST_SAID = 2_000
+"""What is said of a day is told up to so many characters: an API may have written it."""
 
 
 def console(*, stderr: bool = True) -> Console:
@@ -179,15 +176,25 @@ def summary(ended: Outcome) -> str:
     )
 
 
-def calendar(days: Iterable[DayStatus]) -> Table:
-    """Return the calendar of days as a table."""
-    table = Table()
+def notable(days: Iterable[DayStatus]) -> Table | None:
+    """Return what there is to say of days that are not plainly complete; None where there is not.
+
+    Days in a row of which the same is said share a line, and of many lines the last ones are told.
+    """
+    told = [each for each in days if each.state is not State.COMPLETE or each.accepted]
+    rows = [*in_a_row(told)]
+    if not rows:
+        return None
+    left = len(rows) - _ROWS
+    table = Table(caption=f"{left} earlier lines: --json has them all" if left > 0 else None)
     for heading in ("day", "source", "state", ""):
         # Folded, not cut: in a long path the end is what tells.
         table.add_column(heading, overflow="fold")
-    for each in days:
-        state = f"[{_COLOURS[each.state]}]{each.state.value}[/]"
-        table.add_row(str(each.day.date), shown(each.day.source), state, shown(each.said))
+    for row in rows[-_ROWS:]:
+        first, last = row[0], row[-1]
+        day = f"{first.day.date}" if first is last else f"{first.day.date} to {last.day.date}"
+        state = f"[{COLOURS[first.state]}]{first.state.value}[/]"
+        table.add_row(day, shown(first.day.source), state, shown(first.said[:_LONGEST_SAID]))
     return table
 
 

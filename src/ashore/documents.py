@@ -9,9 +9,13 @@ from typing import Any
 
 from ashore.naming import Day
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - any result, and any JSON value
     """Return a result as JSON values: frozen data as objects, days as their source and date."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Day):
         return {"source": value.source, "extraction_date": value.date.isoformat()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

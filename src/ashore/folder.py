@@ -90,9 +90,11 @@ class Folder:
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, or None where there is none."""
-        with self._usable(self._root / path):
+        name = f"{self._root}/{path}"
+        with self._usable(name):
             try:
-                return (self._root / path).read_bytes()
+                with open(name, "rb") as file:
+                    return file.read()
             except (FileNotFoundError, NotADirectoryError):
                 return None
 

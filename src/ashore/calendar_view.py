@@ -1,0 +1,131 @@
+"""The calendar of days on a terminal: weeks as columns, told by shape as well as by colour."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from ashore.calendars import DayStatus, State, Streak, Summary, Week, by_source, summary, weeks
+from ashore.units import human_bytes
+
+COLOURS: Mapping[State, str] = {
+    State.COMPLETE: "green",
+    State.INCOMPLETE: "yellow",
+    State.MISSING: "red",
+    State.NOT_YET_DUE: "dim",
+    State.DAMAGED: "bold red",
+}
+_STATES = tuple(COLOURS)
+SHAPES = dict(zip(_STATES, "■◧□·!", strict=True))
+PLAIN_SHAPES = dict(zip(_STATES, "#+o.!", strict=True))
+"""Where only ASCII can be shown."""
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MARGIN = 5
+_NAMED = 4
+"""The columns that the name of a month takes, with the blank after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    """The calendars of some sources, each drawn as wide as the terminal lets it be."""
+
+    days: Sequence[DayStatus]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw each source's calendar, what it comes to, and what the shapes mean."""
+        shapes = PLAIN_SHAPES if options.ascii_only else SHAPES
+        for days in by_source(self.days).values():
+            yield from _drawn(days, options.max_width, shapes)
+            yield Text()
+        if not self.days:
+            yield Text("nothing has landed here, and no source is due")
+
+
+def blocks(days: Sequence[DayStatus], width: int) -> Iterator[list[Week]]:
+    """Yield the weeks of one source in groups that fit side by side, a column for each week.
+
+    All of them together if they fit; else those of each year, which is the year of its Thursday.
+    """
+    found = list(weeks(days))
+    fit = max(1, width - _MARGIN)
+    if len(found) <= fit:
+        yield found
+        return
+    for _, year in groupby(found, key=lambda week: week.monday.isocalendar().year):
+        of_it = list(year)
+        for start in range(0, len(of_it), fit):
+            yield of_it[start : start + fit]
+
+
+def months(group: Sequence[Week], cell: int) -> str:
+    """Return the line above the weeks: the year, and each month where its first day is.
+
+    The year is that of the first month that is named.
+    """
+    begun = {column: week.month for column, week in enumerate(group) if week.month}
+    # The month that goes on in the first week is named if the next one leaves room for it.
+    if all(column * cell >= _NAMED for column in begun):
+        begun[0] = next(each.day.date for each in group[0].days if each)
+    named = sorted(begun.items())
+    line = str(named[0][1].year) if named else ""
+    for column, date in named:
+        line = f"{line.ljust(_MARGIN + column * cell)}{_MONTHS[date.month - 1]}"
+    return line
+
+
+def _drawn(days: Sequence[DayStatus], width: int, shapes: Mapping[State, str]) -> Iterator[Text]:
+    found = summary(days)
+    yield Text(f"{found.source}  {found.first} to {found.last}", style="bold")
+    for group in blocks(days, width):
+        cell = 2 if _MARGIN + 2 * len(group) <= width else 1
+        yield from _grid(group, cell, shapes)
+    yield from _side_by_side(_legend(found, shapes), width)
+    yield from _side_by_side((Text(text) for text in told(found)), width)
+
+
+def _grid(group: Sequence[Week], cell: int, shapes: Mapping[State, str]) -> Iterator[Text]:
+    yield Text(months(group, cell), style="dim")
+    for number, name in enumerate(_WEEKDAYS):
+        line = Text(name.ljust(_MARGIN))
+        for week in group:
+            day = week.days[number]
+            shape, colour = (shapes[day.state], COLOURS[day.state]) if day else ("", "")
+            line.append(shape.ljust(cell), style=colour)
+        line.rstrip()
+        yield line
+
+
+def _legend(found: Summary, shapes: Mapping[State, str]) -> Iterator[Text]:
+    for state in State:
+        told = f" {state.value} {found.counts[state]}"
+        yield Text.assemble((shapes[state], COLOURS[state]), told)
+
+
+def told(found: Summary) -> Iterator[str]:
+    """Yield what a calendar comes to, in a few words each: its streaks, what is due, its sizes."""
+    current = f"{_days(found.current)} since {found.current.first}" if found.current else "none"
+    yield f"streak: {current}"
+    if found.longest:
+        yield f"longest: {_days(found.longest)}, {found.longest.first} to {found.longest.last}"
+    yield f"due and complete: {found.complete_of_due} of {found.due}"
+    yield f"landed: {found.objects} objects, {human_bytes(found.bytes)}"
+    if found.counts[State.COMPLETE]:
+        yield f"a day: {human_bytes(found.bytes // found.counts[State.COMPLETE])}"
+
+
+def _days(streak: Streak) -> str:
+    return f"{streak.days} day{'' if streak.days == 1 else 's'}"
+
+
+def _side_by_side(parts: Iterable[Text], width: int) -> Iterator[Text]:
+    """Put texts beside each other, as many in a line as fit, and never break one."""
+    line = Text()
+    for part in parts:
+        if line and line.cell_len + 3 + part.cell_len > width:
+            yield line
+            line = Text()
+        line = Text("   ").join([line, part]) if line else part
+    yield line
