@@ -96,6 +96,24 @@ every_day = option("--all", "every_day", is_flag=True, help="Every complete day.
 days = option(
     "--days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="How many days."
 )
+report_days = option(
+    "--days",
+    type=click.IntRange(1, 36_500),
+    default=365,
+    show_default=True,
+    help="How many days, up to today.",
+)
+output = option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    metavar="FILE",
+    help="Where to write the page; a report that lies there is replaced.",
+)
+force = option(
+    "--force", is_flag=True, help="Replace what lies there, also if it is no report of ashore."
+)
 check_days = option(
     "--check", is_flag=True, help="Exit with 4 if a day that is due is not complete."
 )
