@@ -1,90 +1,28 @@
 """What changed between two landed days of a source: records, fields, shape, bytes."""
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import Any
 
-from ashore.catalog import Source
-from ashore.drift import FieldDrift
+from ashore.bodies import finder
+from ashore.catalog import Endpoint, Source
+from ashore.comparison import Comparison, EndpointComparison, Objects
+from ashore.drift import MOST_FIELDS, Shape, drift
+from ashore.errors import Misconfigured, nearest
+from ashore.exact import text_of
+from ashore.findings import Findings
+from ashore.landed import LandedDay, LandedObject, read_bodies, read_day, records_of
+from ashore.naming import Day
+from ashore.pairing import EARLIER, LATER, Pile, Row
 from ashore.store import Store
 
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field of a record on both days, as JSON text; None where the field was not there."""
-
-    field: str
-    """Its path as JMESPath writes it, with ``[0]`` for a position in a list."""
-    earlier: str | None
-    later: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A record that stands under the same key on both days, and differs."""
-
-    key: str
-    fields: tuple[FieldChange, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Alone:
-    """A record of one day only, as JSON text; the key is None where it has none."""
-
-    key: str | None
-    record: str
-
-
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """The objects of an endpoint on both days: how many, and how many differ in what way."""
-
-    earlier: int
-    later: int
-    added: int
-    removed: int
-    same: int
-    only_bytes: int
-    """Their bytes differ, and they hold the same records."""
-    changed: int
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointComparison:
-    """What changed in one endpoint. Counts are of all; examples are the first by their keys."""
-
-    endpoint: str
-    key: tuple[str, ...]
-    """The catalog's expressions; none where whole records are compared."""
-    records_earlier: int
-    records_later: int
-    added: int
-    removed: int
-    changed: int
-    unchanged: int
-    changed_fields: Mapping[str, int]
-    """In how many changed records each field differs, the most frequent first."""
-    fields: tuple[FieldDrift, ...]
-    """Drift of the shape."""
-    objects: Objects
-    only_bytes: tuple[str, ...]
-    """Names of objects whose bytes differ though their records do not, the first of them."""
-    added_examples: tuple[Alone, ...]
-    removed_examples: tuple[Alone, ...]
-    changed_examples: tuple[Changed, ...]
-    notes: tuple[str, ...] = ()
-    """What a reader has to know besides: keys that repeat, records without one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What changed between two days of a source."""
-
-    source: str
-    earlier: dt.date
-    later: dt.date
-    endpoints: tuple[EndpointComparison, ...]
-    notes: tuple[str, ...]
+_DIGEST_BYTES = 16
+Tell = Callable[[int, int], None]
 
 
 def compare(  # noqa: PLR0913 - each is said on the command line
@@ -94,14 +32,222 @@ def compare(  # noqa: PLR0913 - each is said on the command line
     later: dt.date,
     endpoints: Sequence[str] = (),
     examples: int | None = 20,
+    tell: Tell = lambda _done, _of: None,
 ) -> Comparison:
     """Compare two complete days: of all endpoints, unless some are named.
 
-    ``examples`` is how many records of each kind are shown, all where it is None.
+    ``examples`` is how many records of each kind are shown, all where it is None; ``tell`` hears
+    objects read, and of how many.
 
     Raises:
         Misconfigured: when the catalog has no endpoint of a name.
         Violated: when a day is not complete, or what it holds is not what landed.
         LocationUnusable: when the location cannot be read, or TMPDIR has no room.
     """
-    raise NotImplementedError
+    known = {endpoint.name for endpoint in source.endpoints}
+    for name in endpoints:
+        if name not in known:
+            problem = nearest(name, known)
+            raise Misconfigured(f'{source.name} has no endpoint "{name}"; {problem}')
+    with contextlib.ExitStack() as opened:
+        days = [read_day(store, Day(source.name, date)) for date in (earlier, later)]
+        for day in days:
+            opened.callback(day.close)
+        landed = {name for day in days for name in day.endpoints}
+        chosen = [e for e in source.endpoints if e.name in (endpoints or landed)]
+        progress = _Progress(tell, sum(day.count(each.name) for day in days for each in chosen))
+        compared = tuple(
+            _Endpoint(store, endpoint, days[0], days[1], examples, progress).compare()
+            for endpoint in chosen
+        )
+    strangers = sorted(landed - known)
+    return Comparison(source.name, earlier, later, compared, tuple(_notes(source, days, strangers)))
+
+
+def _notes(source: Source, days: list[LandedDay], strangers: list[str]) -> Iterator[str]:
+    for day in days:
+        if day.manifest.source_sha256 != source.sha256:
+            yield (
+                f"{day.day.date} landed under another declaration of {source.name} than this "
+                "catalog's; its records are read by this one"
+            )
+    if strangers:
+        yield f"not in the catalog, and not compared: {', '.join(strangers)}"
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Objects read, and of how many: those of both days count."""
+
+    tell: Tell
+    of: int
+    done: int = 0
+
+    def add(self, objects: int) -> None:
+        self.done += objects
+        self.tell(self.done, self.of)
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """What an object that is read stands for: one day's, or the same bytes on both days."""
+
+    sides: tuple[int, ...]
+    paired: bool
+
+
+class _Endpoint:
+    """The comparison of one endpoint, under way."""
+
+    def __init__(  # noqa: PLR0913 - what a comparison consists of
+        self,
+        store: Store,
+        endpoint: Endpoint,
+        earlier: LandedDay,
+        later: LandedDay,
+        examples: int | None,
+        progress: _Progress,
+    ) -> None:
+        self._store = store
+        self._endpoint = endpoint
+        self._days = (earlier, later)
+        self._most = examples
+        self._progress = progress
+        self._finders = [finder(expression) for expression in endpoint.key or ()]
+        self._records = {EARLIER: 0, LATER: 0}
+        self._shapes = {(EARLIER,): Shape(), (LATER,): Shape(), (EARLIER, LATER): Shape()}
+        self._objects = Counter[str]()
+        self._only_bytes: list[str] = []
+
+    def compare(self) -> EndpointComparison:
+        with contextlib.closing(Pile()) as pile:
+            pile.fill(self._rows())
+            found = Findings(self._most)
+            for unequal in pile.unequal():
+                found.take(unequal)
+        return self._told(found)
+
+    # --- reading
+
+    def _rows(self) -> Iterator[Row]:
+        """The records of all objects that are not the same on both days."""
+        roles = deque[_Role]()
+        before = (0, 0)
+        for landed, body in read_bodies(self._store, self._to_read(roles)):
+            role = roles.popleft()
+            content = (0, 0)
+            shape = self._shapes[role.sides]
+            for record in self._records_of(landed, body):
+                shape.add(record)
+                for side in role.sides:
+                    self._records[side] += 1
+                if len(role.sides) == 1:
+                    key, digest, text = self._row(record)
+                    content = (content[0] + 1, content[1] + int.from_bytes(digest))
+                    yield key, role.sides[0], digest, text
+            self._judge_object(landed, role, before, content)
+            before = content
+            self._progress.add(len(role.sides))
+
+    def _records_of(self, landed: LandedObject, body: bytes) -> Iterator[Any]:
+        return records_of(landed, body, self._endpoint.records)
+
+    def _row(self, record: Any) -> tuple[bytes | None, bytes, bytes]:  # noqa: ANN401 - any JSON value
+        text = text_of(record).encode("utf-8", "surrogatepass")
+        return self._key(record), hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest(), text
+
+    def _key(self, record: Any) -> bytes | None:  # noqa: ANN401 - any JSON value
+        """A record's key as JSON text; None where it has none, or a part of it is null."""
+        texts = []
+        for find in self._finders:
+            value = find(record)
+            if value is None:
+                return None
+            texts.append(encode_basestring(value) if type(value) is str else text_of(value))
+        if not texts:
+            return None
+        text = texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
+        return text.encode("utf-8", "surrogatepass")
+
+    def _to_read(self, roles: deque[_Role]) -> Iterator[LandedObject]:
+        """The objects of both days by name, those of the same bytes once; and their roles."""
+        for earlier, later in _side_by_side(*(d.receipts(self._endpoint.name) for d in self._days)):
+            if earlier and later and earlier.sha256 == later.sha256:
+                roles.append(_Role((EARLIER, LATER), paired=True))
+                yield later
+                continue
+            for side, landed in ((EARLIER, earlier), (LATER, later)):
+                if landed:
+                    roles.append(_Role((side,), paired=bool(earlier and later)))
+                    yield landed
+
+    def _judge_object(
+        self, landed: LandedObject, role: _Role, before: tuple[int, int], content: tuple[int, int]
+    ) -> None:
+        if len(role.sides) == 2:
+            self._objects["same"] += 1
+        elif not role.paired:
+            self._objects["added" if role.sides[0] == LATER else "removed"] += 1
+        elif role.sides[0] == LATER:
+            # Its partner of the earlier day was read just before. A sum forgets the order.
+            alike = before == content
+            self._objects["only bytes" if alike else "changed"] += 1
+            if alike and (self._most is None or len(self._only_bytes) < self._most):
+                self._only_bytes.append(landed.name)
+
+    # --- telling
+
+    def _told(self, found: Findings) -> EndpointComparison:
+        earlier, later, both = (self._shapes[sides] for sides in self._shapes)
+        earlier.include(both)
+        later.include(both)
+        objects = {name: self._objects[name] for name in ("added", "removed", "same")}
+        return EndpointComparison(
+            endpoint=self._endpoint.name,
+            key=tuple(map(str, self._endpoint.key or ())),
+            records_earlier=self._records[EARLIER],
+            records_later=self._records[LATER],
+            added=found.added,
+            removed=found.removed,
+            changed=found.changed,
+            unchanged=self._records[EARLIER] - found.removed - found.changed,
+            changed_fields=found.most_frequent(),
+            fields=tuple(drift(earlier, later)),
+            objects=Objects(
+                earlier=self._days[0].count(self._endpoint.name),
+                later=self._days[1].count(self._endpoint.name),
+                only_bytes=self._objects["only bytes"],
+                changed=self._objects["changed"],
+                **objects,
+            ),
+            only_bytes=tuple(self._only_bytes),
+            added_examples=tuple(found.added_examples),
+            removed_examples=tuple(found.removed_examples),
+            changed_examples=tuple(found.changed_examples),
+            notes=tuple(self._notes(found, overfull=earlier.overfull or later.overfull)),
+        )
+
+    def _notes(self, found: Findings, *, overfull: bool) -> Iterator[str]:
+        if found.keyless and self._finders:
+            yield f"{found.keyless} records without a key are compared as wholes"
+        if found.repeated:
+            yield f"{found.repeated} records whose key repeats are told as added or removed"
+        if overfull:
+            yield f"more than {MOST_FIELDS} fields; no drift is told of those beyond"
+
+
+def _side_by_side(
+    earlier: Iterator[LandedObject], later: Iterator[LandedObject]
+) -> Iterator[tuple[LandedObject | None, LandedObject | None]]:
+    """Objects of the same name together, in their order; None where a day has none of it."""
+    first, second = next(earlier, None), next(later, None)
+    while first or second:
+        if first and (second is None or first.order < second.order):
+            yield first, None
+            first = next(earlier, None)
+        elif second and (first is None or second.order < first.order):
+            yield None, second
+            second = next(later, None)
+        else:
+            yield first, second
+            first, second = next(earlier, None), next(later, None)

@@ -1,15 +1,22 @@
 """The shape of records, counted; and how it drifted from one day to another. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ashore.exact import json_type
+from ashore.exact import json_type, text_of
 
 MOST_FIELDS = 10_000
-"""How many fields of an endpoint are told apart: some APIs use data for names."""
-_MOST_SEEN = 100_000
+"""How many fields of an endpoint are told apart: some APIs use data as names."""
+_MOST_NAMES = 100_000
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_NESTED = (dict, list)
+
+Path = tuple[str | int | None, ...]
+"""The way to a field: names, positions in lists, None for any position."""
+_Kinds = tuple[type, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +41,151 @@ class FieldDrift:
     """Of ``appeared``, ``vanished``, ``type``, ``null more often``, ``missing more often``."""
     earlier: Seen
     later: Seen
+
+
+def path_text(path: Path) -> str:
+    """Return a path as JMESPath writes it; ``@`` is the record itself."""
+    text = "" if path and isinstance(path[0], str) else "@"
+    for part in path:
+        if isinstance(part, str):
+            name = part if _PLAIN.fullmatch(part) else text_of(part)
+            text += f".{name}" if text else name
+        else:
+            text += "[]" if part is None else f"[{part}]"
+    return text
+
+
+class Shape:
+    """Counts the fields of records by path and JSON type. Its memory has an end."""
+
+    def __init__(self) -> None:
+        """Begin with no records."""
+        self._alike: dict[tuple[Path, tuple[str, ...], _Kinds], int] = {}
+        self._names = 0
+        self._values = Counter[tuple[Path, type]]()
+        self._objects = Counter[Path]()
+        self._fields = set[Path]()
+        self.overfull = False
+        """Whether there were more fields than are told apart."""
+
+    def add(self, record: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Count a record."""
+        if type(record) is not dict:
+            self._count((), type(record))
+        self._take((), record)
+
+    def include(self, other: "Shape") -> None:
+        """Count all that another shape counted."""
+        values, objects = other.counts()
+        for (path, kind), number in values.items():
+            self._count(path, kind, number)
+        self._objects.update(objects)
+        self.overfull |= other.overfull
+
+    def counts(self) -> tuple[Counter[tuple[Path, type]], Counter[Path]]:
+        """Return how often each field had each type, and how often each object was there."""
+        self._fold()
+        return self._values, self._objects
+
+    def seen(self) -> dict[Path, Seen]:
+        """Return what was seen of each field."""
+        self._fold()
+        types: dict[Path, Counter[str]] = {}
+        for (path, kind), number in self._values.items():
+            types.setdefault(path, Counter())[json_type(kind)] += number
+        return {path: self._seen(path, types[path]) for path in types}
+
+    def objects(self, path: Path) -> int:
+        """Return how often an object was seen at a path, to which a field could belong."""
+        return self._objects[path]
+
+    def _seen(self, path: Path, types: Counter[str]) -> Seen:
+        present = types.total()
+        of = self._objects[path[:-1]] if path and path[-1] is not None else present
+        return Seen(of, present, types["null"], dict(sorted(types.items())))
+
+    def _take(self, path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Count what is within a value. Objects alike are counted together: that is quick."""
+        if type(value) is dict:
+            kinds = tuple(map(type, value.values()))
+            alike = (path, tuple(value), kinds)
+            known = self._alike.get(alike, 0)
+            self._alike[alike] = known + 1
+            if dict in kinds or list in kinds:
+                for name, item in value.items():
+                    if type(item) in _NESTED:
+                        self._take((*path, name), item)
+            if not known:
+                self._names += len(kinds) + 1
+                if self._names > _MOST_NAMES:
+                    self._fold()
+        elif type(value) is list:
+            self._take_list((*path, None), value)
+
+    def _take_list(self, path: Path, values: list[Any]) -> None:
+        kinds = Counter(map(type, values))
+        for kind, number in kinds.items():
+            # An object is counted with its names.
+            if kind is not dict:
+                self._count(path, kind, number)
+        if dict in kinds or list in kinds:
+            for value in values:
+                self._take(path, value)
+
+    def _fold(self) -> None:
+        """Count the fields of all objects seen so far, so that the objects can be forgotten."""
+        for (path, names, kinds), number in self._alike.items():
+            self._objects[path] += number
+            if not path or path[-1] is None:
+                self._count(path, dict, number)
+            for name, kind in zip(names, kinds, strict=True):
+                self._count((*path, name), kind, number)
+        self._alike.clear()
+        self._names = 0
+
+    def _count(self, path: Path, kind: type, number: int = 1) -> None:
+        if path not in self._fields:
+            if len(self._fields) >= MOST_FIELDS:
+                self.overfull = True
+                return
+            self._fields.add(path)
+        self._values[path, kind] += number
+
+
+def drift(earlier: Shape, later: Shape) -> Iterator[FieldDrift]:
+    """Yield each field whose shape drifted, in the order of their paths.
+
+    A field that appeared with the object it belongs to is not told: the object is. Where one day
+    has no records, there is no shape to compare.
+    """
+    before, after = earlier.seen(), later.seen()
+    paths = {path: path_text(path) for path in before.keys() | after.keys()}
+    for path, text in sorted(paths.items(), key=lambda item: item[1]):
+        first = before.get(path) or _unseen(earlier, path)
+        second = after.get(path) or _unseen(later, path)
+        kinds = tuple(_kinds(first, second, trusted=not (earlier.overfull or later.overfull)))
+        if first.of and second.of and kinds:
+            yield FieldDrift(text, kinds, first, second)
+
+
+def _unseen(shape: Shape, path: Path) -> Seen:
+    # What belongs to no object - a record, an element of a list - is not missing when unseen.
+    of = shape.objects(path[:-1]) if path and path[-1] is not None else 0
+    return Seen(of, 0, 0, {})
+
+
+def _kinds(earlier: Seen, later: Seen, *, trusted: bool) -> Iterator[str]:
+    if not earlier.present or not later.present:
+        if trusted:
+            yield "appeared" if later.present else "vanished"
+        return
+    types, others = earlier.types.keys() - {"null"}, later.types.keys() - {"null"}
+    # Of what is null from now on, the next line tells.
+    if others and types != others:
+        yield "type"
+    # Shares are compared by multiplying: no rounding calls two of them different.
+    if later.null * earlier.present > earlier.null * later.present:
+        yield "null more often"
+    missing_before, missing = earlier.of - earlier.present, later.of - later.present
+    if missing * earlier.of > missing_before * later.of:
+        yield "missing more often"

@@ -50,6 +50,11 @@ class LandedObject:
         """The object's name in any day of its source: ``endpoint=countries/page=1.json``."""
         return self.path.split("/", 3)[3]
 
+    @property
+    def order(self) -> str:
+        """By what objects of an endpoint are sorted: their names, with page 2 before page 10."""
+        return _PAGE.sub(lambda found: f"page={found[1]:0>20}", self.name)
+
 
 _Reading = Future[list[tuple[LandedObject, bytes]]]
 
@@ -73,9 +78,14 @@ class LandedDay:
         )
         with room():
             while rows := self._table.execute(query, (endpoint, last)).fetchall():
-                for _, *columns, adopted in rows:
-                    yield LandedObject(*columns, bool(adopted))
+                yield from map(_object, rows)
                 last = rows[-1][0]
+
+    def count(self, endpoint: str) -> int:
+        """Return how many objects an endpoint has."""
+        query = "SELECT count(*) FROM objects WHERE endpoint = ?"
+        with room():
+            return int(self._table.execute(query, (endpoint,)).fetchone()[0])
 
     def close(self) -> None:
         """Give the temporary file back; it goes with the day in any case."""
@@ -186,10 +196,9 @@ def _fill(table: sqlite3.Connection, receipts: Iterable[LandedObject]) -> None:
 
 def _row(landed: LandedObject) -> tuple[object, ...]:
     endpoint = landed.name.partition("/")[0].removeprefix("endpoint=")
-    position = _PAGE.sub(lambda found: f"page={found[1]:0>20}", landed.name)
     return (
         endpoint,
-        position,
+        landed.order,
         landed.path,
         landed.bytes,
         landed.sha256,
@@ -200,6 +209,22 @@ def _row(landed: LandedObject) -> tuple[object, ...]:
         landed.duration_ms,
         landed.attempts,
         landed.adopted,
+    )
+
+
+def _object(row: tuple[Any, ...]) -> LandedObject:
+    _, path, size, sha256, records, url, status, fetched_at, duration_ms, attempts, adopted = row
+    return LandedObject(
+        path,
+        size,
+        sha256,
+        records=records,
+        url=url,
+        status=status,
+        fetched_at=fetched_at,
+        duration_ms=duration_ms,
+        attempts=attempts,
+        adopted=bool(adopted),
     )
 
 
