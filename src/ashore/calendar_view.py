@@ -5,9 +5,21 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
 from rich.text import Text
 
-from ashore.calendars import DayStatus, State, Streak, Summary, Week, by_source, summary, weeks
+from ashore.calendars import (
+    DayStatus,
+    State,
+    Streak,
+    Summary,
+    Week,
+    by_source,
+    in_a_row,
+    summary,
+    weeks,
+)
+from ashore.redaction import on_one_line
 from ashore.units import human_bytes
 
 COLOURS: Mapping[State, str] = {
@@ -26,6 +38,10 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MARGIN = 5
 _NAMED = 4
 """The columns that the name of a month takes, with the blank after it."""
+_NARROW = 60
+_LINES = 60
+_LONGEST = 2_000
+"""What is said of a day is told up to so many characters: an API may have written it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,27 @@ class Calendars:
             yield Text()
         if not self.days:
             yield Text("nothing has landed here, and no source is due")
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What there is to say of days that are not plainly complete.
+
+    Days in a row of which the same is said share a line; of many lines, the last ones are told.
+    """
+
+    days: Sequence[DayStatus]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Tell it in a table, or where that would be too narrow to be read, below each other."""
+        told = [each for each in self.days if each.state is not State.COMPLETE or each.accepted]
+        rows = [*in_a_row(told)]
+        if len(rows) > _LINES:
+            yield Text(f"the last {_LINES} of {len(rows)} remarks; --json has all of them")
+        if rows and options.max_width >= _NARROW:
+            yield _table(rows[-_LINES:])
+        elif rows:
+            yield from _list(rows[-_LINES:])
 
 
 def blocks(days: Sequence[DayStatus], width: int) -> Iterator[list[Week]]:
@@ -78,7 +115,9 @@ def months(group: Sequence[Week], cell: int) -> str:
 
 def _drawn(days: Sequence[DayStatus], width: int, shapes: Mapping[State, str]) -> Iterator[Text]:
     found = summary(days)
-    yield Text(f"{found.source}  {found.first} to {found.last}", style="bold")
+    # Of a source that is only named, the name can be anything.
+    name = on_one_line(found.source)
+    yield Text(f"{name}  {found.first} to {found.last}", style="bold")
     for group in blocks(days, width):
         cell = 2 if _MARGIN + 2 * len(group) <= width else 1
         yield from _grid(group, cell, shapes)
@@ -118,6 +157,32 @@ def told(found: Summary) -> Iterator[str]:
 
 def _days(streak: Streak) -> str:
     return f"{streak.days} day{'' if streak.days == 1 else 's'}"
+
+
+def _table(rows: Iterable[Sequence[DayStatus]]) -> Table:
+    table = Table()
+    for heading, least in (("day", 10), ("source", 8), ("state", 10), ("", 10)):
+        # Folded, not cut: in a long path the end is what tells.
+        table.add_column(heading, overflow="fold", min_width=least)
+    for row in rows:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _list(rows: Iterable[Sequence[DayStatus]]) -> Iterator[Text]:
+    for row in rows:
+        *head, said = _cells(row)
+        yield Text(" ").join(head)
+        yield Text("  ").append_text(said)
+
+
+def _cells(row: Sequence[DayStatus]) -> Iterator[Text]:
+    first, last = row[0], row[-1]
+    yield Text(f"{first.day.date}" + ("" if first is last else f" to {last.day.date}"))
+    yield Text(on_one_line(first.day.source))
+    yield Text(first.state.value, style=COLOURS[first.state])
+    # As text, not as markup, and without control characters: an API may have written it.
+    yield Text(on_one_line(first.said[:_LONGEST]))
 
 
 def _side_by_side(parts: Iterable[Text], width: int) -> Iterator[Text]:

@@ -274,8 +274,7 @@ def status(
       ashore status --days 7
       ashore status --check     # for monitoring: 4 if a day that is due is not complete
     """
-    from ashore import display
-    from ashore.calendar_view import Calendars
+    from ashore.calendar_view import Calendars, Remarks
     from ashore.calendars import by_source, summary
     from ashore.catalog_file import read_catalog
     from ashore.location import open_store
@@ -292,8 +291,7 @@ def status(
         summaries = [summary(of_it) for of_it in by_source(shown).values()]
         return _print_json(result, error=error, days=shown, sources=summaries)
     _show(Calendars(shown))
-    if (notable := display.notable(shown)) is not None:
-        _show(notable)
+    _show(Remarks(shown))
     for line in wanting if check else ():
         _say(line)
     return result

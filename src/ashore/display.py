@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,8 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ashore import log
-from ashore.calendar_view import COLOURS
-from ashore.calendars import DayStatus, State, in_a_row
 from ashore.cost import Cost
 from ashore.errors import ExitStatus
 from ashore.forecast import Plan
@@ -25,9 +23,6 @@ from ashore.units import human_bytes, human_seconds
 from ashore.verify import Verdict
 
 _VIOLATIONS_TOLD = 20
-_ROWS = 60
-_LONGEST_SAID = 2_000
-"""What is said of a day is told up to so many characters: an API may have written it."""
 
 
 def console(*, stderr: bool = True) -> Console:
@@ -174,28 +169,6 @@ def summary(ended: Outcome) -> str:
         f"{document['objects']} objects, {human_bytes(document['bytes'])}; requests sent "
         f"{requests['sent']}, retried {requests['retried']}, objects adopted {requests['adopted']}"
     )
-
-
-def notable(days: Iterable[DayStatus]) -> Table | None:
-    """Return what there is to say of days that are not plainly complete; None where there is not.
-
-    Days in a row of which the same is said share a line, and of many lines the last ones are told.
-    """
-    told = [each for each in days if each.state is not State.COMPLETE or each.accepted]
-    rows = [*in_a_row(told)]
-    if not rows:
-        return None
-    left = len(rows) - _ROWS
-    table = Table(caption=f"{left} earlier lines: --json has them all" if left > 0 else None)
-    for heading in ("day", "source", "state", ""):
-        # Folded, not cut: in a long path the end is what tells.
-        table.add_column(heading, overflow="fold")
-    for row in rows[-_ROWS:]:
-        first, last = row[0], row[-1]
-        day = f"{first.day.date}" if first is last else f"{first.day.date} to {last.day.date}"
-        state = f"[{COLOURS[first.state]}]{first.state.value}[/]"
-        table.add_row(day, shown(first.day.source), state, shown(first.said[:_LONGEST_SAID]))
-    return table
 
 
 def forecast(plan: Plan) -> Table:

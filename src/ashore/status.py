@@ -84,7 +84,9 @@ class _Stated:
     def may_know(self, day: Day) -> bool:
         """Tell whether something may be stated about a day."""
         if self.by_date is None:
-            return day.date in self.folders
+            # Nobody lands a source with another name, and in a path it could lead anywhere.
+            named = source_of(f"source={day.source}") == day.source
+            return named and day.date in self.folders
         return day.source in self.by_date.get(day.date, ())
 
     def knows(self, store: Store, day: Day) -> bool:
