@@ -340,6 +340,67 @@ def report(
     return ExitStatus.COMPLETE
 
 
+@cli.command()
+@options.sql
+@options.to
+@options.catalog
+@options.date
+@options.latest_day
+@options.memory
+@options.in_csv
+@options.as_json
+def query(
+    sql: str,
+    location: str,
+    catalog_file: Path | None,
+    date: str | None,
+    latest: bool,
+    memory: int,
+    in_csv: bool,
+    as_json: bool,
+) -> int:
+    """Ask the records of complete days in SQL: one SELECT, or DESCRIBE; - reads it from a file.
+
+    Each endpoint is a view called SOURCE.ENDPOINT. Its columns are extraction_date, the values of
+    for_each, and the fields of the records. Needs DuckDB: pip install 'ashore[query]'
+
+    \b
+    Examples:
+      ashore query "select date, sum(value) from world_bank.population group by date" --latest
+      ashore query "describe world_bank.countries" --latest
+      ashore query - --csv < question.sql
+    """
+    from ashore import display, results
+    from ashore.catalog_file import read_catalog
+    from ashore.dates import parse_date
+    from ashore.location import open_store
+    from ashore.query import READERS, Question, ask
+
+    if in_csv and as_json:
+        raise Misconfigured("--csv and --json exclude each other; give one of them")
+    if date and latest:
+        raise Misconfigured("--date and --latest exclude each other; give one of them")
+    text = sys.stdin.read() if sql == "-" else sql
+    question = Question(text, parse_date(date, "--date") if date else None, latest, memory)
+    declared, store = read_catalog(catalog_file), open_store(location, READERS)
+    with contextlib.ExitStack() as stack:
+        with display.counting("reading") as tell:
+            answer = stack.enter_context(ask(store, declared, question, tell))
+        if answer.reading.otherwise:
+            _say(answer.reading.said)
+        if as_json:
+            head = {"format": 1, "exit_status": 0, "error": None, "read": answer.reading.told}
+            _print(*results.json_lines(answer.result, head))
+        elif in_csv:
+            for lines in results.csv_lines(answer.result, on_terminal=sys.stdout.isatty()):
+                _write(lines)
+        else:
+            drawn, said = results.table(answer.result, display.console(stderr=False).width)
+            _show(drawn)
+            _print(said)
+    return ExitStatus.COMPLETE
+
+
 @cli.group()
 def catalog() -> None:
     """Look at a catalog, and check one of your own."""
@@ -476,6 +537,12 @@ def _print(*lines: str) -> None:
     with _writing():
         for line in lines:
             click.echo(line)
+
+
+def _write(text: str) -> None:
+    """Write text with its own line ends on standard output."""
+    with _writing():
+        click.echo(text, nl=False)
 
 
 def _show(what: "RenderableType") -> None:

@@ -151,3 +151,15 @@ standin_catalog = option(
     show_default=True,
     help="Where to write the catalog.",
 )
+in_csv = option("--csv", "in_csv", is_flag=True, help="Print CSV, with a line of names first.")
+latest_day = option(
+    "--latest", is_flag=True, help="Ask only the latest complete day of each source."
+)
+memory = option(
+    "--memory",
+    type=Written("size", units.size),
+    default="512MiB",
+    show_default=True,
+    help="What the database may use; more than that waits in TMPDIR.",
+)
+sql = click.argument("sql", metavar="SQL")
