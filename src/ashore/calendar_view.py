@@ -118,8 +118,9 @@ def _drawn(days: Sequence[DayStatus], width: int, shapes: Mapping[State, str]) -
     # Of a source that is only named, the name can be anything.
     name = on_one_line(found.source)
     yield Text(f"{name}  {found.first} to {found.last}", style="bold")
-    for group in blocks(days, width):
-        cell = 2 if _MARGIN + 2 * len(group) <= width else 1
+    groups = [*blocks(days, width)]
+    cell = 2 if _MARGIN + 2 * max(map(len, groups)) <= width else 1
+    for group in groups:
         yield from _grid(group, cell, shapes)
     yield from _side_by_side(_legend(found, shapes), width)
     yield from _side_by_side((Text(text) for text in told(found)), width)
@@ -139,8 +140,10 @@ def _grid(group: Sequence[Week], cell: int, shapes: Mapping[State, str]) -> Iter
 
 def _legend(found: Summary, shapes: Mapping[State, str]) -> Iterator[Text]:
     for state in State:
-        told = f" {state.value} {found.counts[state]}"
-        yield Text.assemble((shapes[state], COLOURS[state]), told)
+        count = found.counts.get(state, 0)
+        # What is rare is explained where it occurs.
+        if count or state is not State.DAMAGED:
+            yield Text.assemble((shapes[state], COLOURS[state]), f" {state.value} {count}")
 
 
 def told(found: Summary) -> Iterator[str]:
@@ -151,8 +154,8 @@ def told(found: Summary) -> Iterator[str]:
         yield f"longest: {_days(found.longest)}, {found.longest.first} to {found.longest.last}"
     yield f"due and complete: {found.complete_of_due} of {found.due}"
     yield f"landed: {found.objects} objects, {human_bytes(found.bytes)}"
-    if found.counts[State.COMPLETE]:
-        yield f"a day: {human_bytes(found.bytes // found.counts[State.COMPLETE])}"
+    if complete := found.counts.get(State.COMPLETE):
+        yield f"a day: {human_bytes(found.bytes // complete)}"
 
 
 def _days(streak: Streak) -> str:

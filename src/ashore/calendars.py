@@ -1,6 +1,7 @@
 """A calendar of days as plain data: how each stands, in weeks, in streaks, and in sizes."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -75,7 +76,7 @@ class Summary:
     first: dt.date
     last: dt.date
     counts: Mapping[State, int]
-    """How many days are in each state; every state is there, in the order of ``State``."""
+    """How many days are in each state that there is, in the order of ``State``."""
     due: int
     complete_of_due: int
     current: Streak | None
@@ -149,6 +150,7 @@ def summary(days: Sequence[DayStatus]) -> Summary:
         ValueError: when there are no days, or days of several sources.
     """
     (source,) = {each.day.source for each in days}
+    states = Counter(each.state for each in days)
     due = [each for each in days if each.due]
     complete = [each for each in days if each.state is State.COMPLETE]
     largest = max(complete, key=lambda each: (each.bytes, each.day.date), default=None)
@@ -156,7 +158,7 @@ def summary(days: Sequence[DayStatus]) -> Summary:
         source=source,
         first=min(map(_date, days)),
         last=max(map(_date, days)),
-        counts={state: sum(each.state is state for each in days) for state in State},
+        counts={state: count for state in State if (count := states[state])},
         due=len(due),
         complete_of_due=sum(each.state is State.COMPLETE for each in due),
         current=current_streak(days),

@@ -128,6 +128,7 @@ def test_a_summary_counts_what_the_days_come_to() -> None:
     assert found.current == Streak(1, date(6), date(6))
     assert found.longest == Streak(2, date(3), date(4))
     assert plain(found)["counts"]["not yet due"] == 1
+    assert summary(days("cc")).counts == {State.COMPLETE: 2}
 
 
 def test_a_summary_is_of_one_source_that_has_days() -> None:
