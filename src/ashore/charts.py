@@ -1,6 +1,7 @@
 """Where the shapes of a report lie: the calendar's marks, lines over time, bars. Pure geometry."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -10,18 +11,18 @@ from ashore.timeline import Axis, Column
 from ashore.units import Rate
 from ashore.waterfall import Asked
 
-CELL, STEP = 12, 15
+CELL, STEP = 11, 14
 WIDTH = 1000
 """Of every chart but the calendar, in units of its own: it is stretched to the page."""
 _HEIGHT = 100
 _MOST_POINTS = 370
 _LEAST_BAR = 3.0
 MARKS = {
-    State.COMPLETE: "h12v12h-12z",
-    State.INCOMPLETE: "m0 12h12l-6-11z",
-    State.MISSING: "m1.5 1.5h9v9h-9z",
-    State.DAMAGED: "m1 1l10 10m0-10l-10 10",
-    State.NOT_YET_DUE: "m4 4h4v4h-4z",
+    State.COMPLETE: "h11v11h-11z",
+    State.INCOMPLETE: "m0 11h11l-5.5-10z",
+    State.MISSING: "m1.5 1.5h8v8h-8z",
+    State.DAMAGED: "m1 1l9 9m0-9l-9 9",
+    State.NOT_YET_DUE: "m4 4h3v3h-3z",
 }
 """A shape for each state, so that colour is never all that tells."""
 
@@ -51,9 +52,20 @@ class Month:
     @property
     def said(self) -> str:
         """The month in words."""
-        states = [mark.day.state for mark in self.marks]
-        counted = [f"{states.count(s)} {s.value}" for s in State if s in states]
-        return f"{self.first:%B %Y}: {', '.join(counted)}"
+        return f"{self.first:%B %Y}: {_counted(self.marks)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A year of a calendar."""
+
+    year: int
+    months: tuple[Month, ...]
+
+    @property
+    def said(self) -> str:
+        """How many days are in each state, in words."""
+        return _counted(mark for month in self.months for mark in month.marks)
 
 
 def months(days: Iterable[DayStatus]) -> list[Month]:
@@ -62,10 +74,15 @@ def months(days: Iterable[DayStatus]) -> list[Month]:
     return [_month(first, tuple(of_it)) for first, of_it in grouped]
 
 
-def years(shown: Sequence[Month]) -> list[tuple[int, list[Month]]]:
+def years(shown: Sequence[Month]) -> list[Year]:
     """Return months by their year, the latest year first."""
     grouped = groupby(shown, key=lambda month: month.first.year)
-    return [(year, list(of_it)) for year, of_it in grouped][::-1]
+    return [Year(year, tuple(of_it)) for year, of_it in grouped][::-1]
+
+
+def _counted(marks: Iterable[Mark]) -> str:
+    counts = Counter(mark.day.state for mark in marks)
+    return ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
 
 
 def _month(first: dt.date, days: tuple[DayStatus, ...]) -> Month:
@@ -75,7 +92,7 @@ def _month(first: dt.date, days: tuple[DayStatus, ...]) -> Month:
         Mark(each, column * STEP, row * STEP)
         for each, (column, row) in zip(days, places, strict=True)
     ]
-    return Month(first, 6 * STEP - (STEP - CELL), tuple(marks))
+    return Month(first, max(mark.x for mark in marks) + CELL, tuple(marks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +101,8 @@ class Line:
 
     path: str
     area: str
+    dots: str
+    """Days alone, which no line goes through."""
     values: tuple[tuple[dt.date, float], ...]
     """Those that are drawn: of every ``step`` days the last complete one."""
     step: int
@@ -109,15 +128,15 @@ def line(values: Sequence[tuple[dt.date, float]], first: dt.date, last: dt.date)
             runs[-1].append(place)
         else:
             runs.append([place])
-    path = "".join(_through(run) for run in runs)
-    area = "".join(f"{_through(run)}V{_HEIGHT}H{run[0][0]:.1f}z" for run in runs)
-    return Line(path, area, shown, step, min(figures, default=0.0), most)
+    lines = [run for run in runs if len(run) > 1]
+    path = "".join(map(_through, lines))
+    area = "".join(f"{_through(run)}V{_HEIGHT}H{run[0][0]:.1f}z" for run in lines)
+    dots = "".join(f"{_through(run)}h0" for run in runs if len(run) == 1)
+    return Line(path, area, dots, shown, step, min(figures, default=0.0), most)
 
 
 def _through(run: Sequence[tuple[float, float]]) -> str:
-    # A point alone is a line of no length: its round ends are seen.
-    points = "L".join(f"{x:.1f} {y:.1f}" for x, y in run)
-    return f"M{points}" + ("h0" if len(run) == 1 else "")
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run)
 
 
 def _share(value: float, most: float) -> float:

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from ashore.exact import json_type, text_of
@@ -12,11 +13,14 @@ MOST_FIELDS = 10_000
 """How many fields of an endpoint are told apart: some APIs use data as names."""
 _MOST_NAMES = 100_000
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_NESTED = (dict, list)
+_PIECE = 16
+_NOWHERE = -1
+"""Stands for all paths beyond those that are told apart."""
 
 Path = tuple[str | int | None, ...]
 """The way to a field: names, positions in lists, None for any position."""
-_Kinds = tuple[type, ...]
+_Like = tuple[int, tuple[str, ...] | None, tuple[type, ...]]
+"""What objects have in common: the number of their path, names, types; without names a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,14 @@ class FieldDrift:
     later: Seen
 
 
+@dataclass(slots=True)
+class _Alike:
+    """How many there were, and which of their values are objects and lists: where, which, of what path."""
+
+    nested: tuple[tuple[Any, type, int], ...]
+    number: int = 0
+
+
 def path_text(path: Path) -> str:
     """Return a path as JMESPath writes it; ``@`` is the record itself."""
     text = "" if path and isinstance(path[0], str) else "@"
@@ -56,12 +68,18 @@ def path_text(path: Path) -> str:
 
 
 class Shape:
-    """Counts the fields of records by path and JSON type. Its memory has an end."""
+    """Counts the fields of records by path and JSON type. Its memory has an end.
+
+    Objects of the same names and types at the same path are counted together, and so are pieces
+    of lists: most records of an endpoint are alike, and counting them so is quick.
+    """
 
     def __init__(self) -> None:
         """Begin with no records."""
-        self._alike: dict[tuple[Path, tuple[str, ...], _Kinds], int] = {}
+        self._alike: dict[_Like, _Alike] = {}
         self._names = 0
+        self._paths: list[Path] = [()]
+        self._ids: dict[tuple[int, str | None], int] = {}
         self._values = Counter[tuple[Path, type]]()
         self._objects = Counter[Path]()
         self._fields = set[Path]()
@@ -70,9 +88,14 @@ class Shape:
 
     def add(self, record: Any) -> None:  # noqa: ANN401 - any JSON value
         """Count a record."""
-        if type(record) is not dict:
+        if type(record) is dict:
+            self._take_object(0, record)
+        else:
             self._count((), type(record))
-        self._take((), record)
+            if type(record) is list:
+                self._take_list(self._id(0, None), record)
+        if self._names > _MOST_NAMES:
+            self._fold()
 
     def include(self, other: "Shape") -> None:
         """Count all that another shape counted."""
@@ -104,39 +127,70 @@ class Shape:
         of = self._objects[path[:-1]] if path and path[-1] is not None else present
         return Seen(of, present, types["null"], dict(sorted(types.items())))
 
-    def _take(self, path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
-        """Count what is within a value. Objects alike are counted together: that is quick."""
-        if type(value) is dict:
-            kinds = tuple(map(type, value.values()))
-            alike = (path, tuple(value), kinds)
-            known = self._alike.get(alike, 0)
-            self._alike[alike] = known + 1
-            if dict in kinds or list in kinds:
-                for name, item in value.items():
-                    if type(item) in _NESTED:
-                        self._take((*path, name), item)
-            if not known:
-                self._names += len(kinds) + 1
-                if self._names > _MOST_NAMES:
-                    self._fold()
-        elif type(value) is list:
-            self._take_list((*path, None), value)
+    def _take_object(self, place: int, value: dict[str, Any]) -> None:
+        kinds = tuple(map(type, value.values()))
+        like = (place, tuple(value), kinds)
+        alike = self._alike.get(like)
+        if alike is None:
+            alike = self._begin(like, zip(value, value, kinds, strict=True))
+        alike.number += 1
+        for name, kind, child in alike.nested:
+            self._take(child, kind, value[name])
 
-    def _take_list(self, path: Path, values: list[Any]) -> None:
-        kinds = Counter(map(type, values))
-        for kind, number in kinds.items():
-            # An object is counted with its names.
-            if kind is not dict:
-                self._count(path, kind, number)
-        if dict in kinds or list in kinds:
-            for value in values:
-                self._take(path, value)
+    def _take_list(self, place: int, values: list[Any]) -> None:
+        for start in range(0, len(values), _PIECE):
+            piece = values[start : start + _PIECE]
+            kinds = tuple(map(type, piece))
+            like = (place, None, kinds)
+            alike = self._alike.get(like)
+            if alike is None:
+                positions = range(len(piece))
+                alike = self._begin(like, zip(positions, repeat(None), kinds, strict=False))
+            alike.number += 1
+            for position, kind, child in alike.nested:
+                self._take(child, kind, piece[position])
+
+    def _take(self, place: int, kind: type, value: Any) -> None:  # noqa: ANN401 - any JSON value
+        if kind is dict:
+            self._take_object(place, value)
+        else:
+            self._take_list(place, value)
+
+    def _begin(self, like: "_Like", values: Iterable[tuple[Any, str | None, type]]) -> "_Alike":
+        """Remember what is seen for the first time: where what is nested in it belongs."""
+        place = like[0]
+        nested = []
+        for where, name, kind in values:
+            if kind is dict or kind is list:
+                child = self._id(place, name) if name is not None else place
+                nested.append((where, kind, child if kind is dict else self._id(child, None)))
+        self._names += len(like[2]) + 1
+        self._alike[like] = alike = _Alike(tuple(nested))
+        return alike
+
+    def _id(self, place: int, name: str | None) -> int:
+        """The number of a path, by the number of the path above it."""
+        known = self._ids.get((place, name))
+        if known is None:
+            if len(self._paths) > MOST_FIELDS:
+                self.overfull = True
+                return _NOWHERE
+            known = self._ids[place, name] = len(self._paths)
+            self._paths.append((*self._paths[place], name))
+        return known
 
     def _fold(self) -> None:
         """Count the fields of all objects seen so far, so that the objects can be forgotten."""
-        for (path, names, kinds), number in self._alike.items():
+        for (place, names, kinds), alike in self._alike.items():
+            if place == _NOWHERE:
+                continue
+            path, number = self._paths[place], alike.number
+            if names is None:
+                for kind in kinds:
+                    self._count(path, kind, number)
+                continue
             self._objects[path] += number
-            if not path or path[-1] is None:
+            if not path:
                 self._count(path, dict, number)
             for name, kind in zip(names, kinds, strict=True):
                 self._count((*path, name), kind, number)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, groupby, islice
 from operator import itemgetter
+from tempfile import TemporaryFile
 
 from ashore.spool import open_temporary, room
 
@@ -44,13 +45,18 @@ class Pile:
         weakref.finalize(self, self._table.close)
         self._table.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._table.execute("PRAGMA temp_store = FILE")
-        self._table.execute("CREATE TABLE records (key BLOB, side INTEGER, digest BLOB, text BLOB)")
+        self._table.execute(
+            "CREATE TABLE records (key BLOB, side INTEGER, digest BLOB, start INTEGER, size INTEGER)"
+        )
+        # Texts lie beside the table: what is sorted is small.
+        self._texts = TemporaryFile()  # noqa: SIM115 - closed with the pile
+        self._size = 0
 
     def fill(self, rows: Iterable[Row]) -> None:
         """Take records in."""
         with room():
             self._table.execute("BEGIN")
-            self._table.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", rows)
+            self._table.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", self._kept(rows))
             self._table.execute("COMMIT")
 
     def unequal(self) -> Iterator[Unequal]:
@@ -72,14 +78,21 @@ class Pile:
         if number is None:
             return None
         with room():
-            query = "SELECT text FROM records WHERE rowid = ?"
-            (text,) = self._table.execute(query, (number,)).fetchone()
-        decoded: str = text.decode("utf-8", "surrogatepass")
-        return decoded
+            query = "SELECT start, size FROM records WHERE rowid = ?"
+            start, size = self._table.execute(query, (number,)).fetchone()
+            self._texts.seek(start)
+            return self._texts.read(size).decode("utf-8", "surrogatepass")
+
+    def _kept(self, rows: Iterable[Row]) -> Iterator[tuple[bytes | None, int, bytes, int, int]]:
+        for key, side, digest, text in rows:
+            self._texts.write(text)
+            yield key, side, digest, self._size, len(text)
+            self._size += len(text)
 
     def close(self) -> None:
         """Give the temporary file back."""
         self._table.close()
+        self._texts.close()
 
     def _of_one_key(
         self, key: bytes | None, rows: Iterator[tuple[bytes | None, int, int]]

@@ -126,8 +126,8 @@ def _compared(
 
     The latest is compared whatever its size; earlier ones as long as little is read for it.
     """
-    read = 0
-    for number, detail in enumerate(details):
+    read: int | None = None
+    for detail in details:
         date = detail.status.day.date
         before = [point for point in points if point.date < date]
         if detail.status.state is not State.COMPLETE or declared is None:
@@ -136,8 +136,9 @@ def _compared(
             yield replace(detail, uncompared="no earlier day of this calendar is complete")
         else:
             earlier = before[-1]
-            read += detail.status.bytes + earlier.bytes
-            if number and read > _COMPARED_BYTES:
+            # Of the latest nothing is counted.
+            read = 0 if read is None else read + detail.status.bytes + earlier.bytes
+            if read > _COMPARED_BYTES:
                 how = f"ashore diff {earlier.date} {date} {declared.name}"
                 yield replace(detail, uncompared=f"so large a day is compared by itself: {how}")
             else:
