@@ -1,12 +1,18 @@
 """The records in the body of an answer, one after the other. Pure: bytes in, values out."""
 
+import contextlib
+import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import Any
 
 from ashore import exact
 from ashore.catalog import Expression
 from ashore.errors import Violated
+from ashore.exact import text_of
 
 _LARGE = 2**22
 """Bytes from which a body is not turned into values as a whole, which takes ten times as many."""
@@ -16,38 +22,67 @@ Steps = tuple[str | int, ...]
 """A way into a document: names of objects, positions in lists."""
 
 
-def records_in(
-    body: bytes, expression: Expression | None, path: str, *, may_be_none: bool = False
-) -> Iterator[Any]:
-    """Yield a body's records, as the catalog's ``records`` finds them; numbers are exact.
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where records are: the catalog's ``records``, in which object."""
 
-    ``may_be_none`` tells that the body landed with no records, so that finding no list is right.
+    expression: Expression | None
+    """Without one, a list's elements are the records, or else the whole is one."""
+    path: str
+    may_be_none: bool = False
+    """Whether the body landed with no records, so that finding no list is right."""
+
+
+def records_in(body: bytes, where: Where) -> Iterator[Any]:
+    """Yield a body's records; numbers are exact.
 
     Raises:
         Violated: when the body is no JSON, or no list of records is found in it.
     """
+    steps = steps_of(where.expression) if len(body) > _LARGE else None
+    text = _text(body, where.path)
+    del body
+    with _readable(where.path):
+        for record, _ in _found(text, where, steps):
+            yield record
+
+
+def written_in(body: bytes, where: Where) -> Iterator[tuple[Any, str | None]]:
+    """Yield a body's records, each with its text in the body, or None where that is not known.
+
+    Two records of the same text are equal; those of different texts may be. See ``records_in``.
+    """
+    text = _text(body, where.path)
+    with _readable(where.path):
+        yield from _found(text, where, steps_of(where.expression))
+
+
+def _text(body: bytes, path: str) -> str:
     try:
-        text = body.decode("utf-8-sig")
+        return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Violated(f"{path}: {_DAMAGED} (byte {error.start} is not UTF-8)") from error
-    steps = () if expression is None else steps_of(expression)
-    large = len(body) > _LARGE
-    del body
+
+
+@contextlib.contextmanager
+def _readable(path: str) -> Iterator[None]:
     try:
-        if large and steps is not None:
-            found = _one_by_one(text, steps)
-            if found is not None:
-                yield from found
-                return
-        yield from _all_at_once(text, expression, path, may_be_none=may_be_none)
+        yield
     except RecursionError as error:
         raise Violated(f"{path}: it is nested too deep to be read") from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise Violated(f"{path}: {_DAMAGED} ({error})") from error
 
 
-def steps_of(expression: Expression) -> Steps | None:
+def _found(text: str, where: Where, steps: Steps | None) -> Iterator[tuple[Any, str | None]]:
+    elements = None if steps is None else _one_by_one(text, steps)
+    return _all_at_once(text, where) if elements is None else elements
+
+
+def steps_of(expression: Expression | None) -> Steps | None:
     """Return the steps of an expression that is nothing but names and positions, or None."""
+    if expression is None:
+        return ()
     return _steps(expression.compiled.parsed)
 
 
@@ -89,19 +124,16 @@ def _follow(document: Any, steps: Steps) -> Any:  # noqa: ANN401 - any JSON valu
     return document
 
 
-def _all_at_once(
-    text: str, expression: Expression | None, path: str, *, may_be_none: bool
-) -> Iterator[Any]:
-    document = _parse(text)
-    if expression is None:
-        yield from document if isinstance(document, list) else [document]
-        return
-    found = expression.find(document)
+def _all_at_once(text: str, where: Where) -> Iterator[tuple[Any, None]]:
+    document, expression = _parse(text), where.expression
+    found = document if expression is None else expression.find(document)
     if isinstance(found, list):
-        yield from found
-    elif not may_be_none:
+        yield from zip(found, repeat(None), strict=False)
+    elif expression is None:
+        yield document, None
+    elif not where.may_be_none:
         raise Violated(
-            f"{path}: records = {expression} finds no list in it; it landed under another "
+            f"{where.path}: records = {expression} finds no list in it; it landed under another "
             "declaration: give that one's catalog (--catalog)"
         )
 
@@ -117,15 +149,23 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
 # --- a large body, without all of it as values
 
 
-def _one_by_one(text: str, steps: Steps) -> Iterator[Any] | None:
+def _one_by_one(text: str, steps: Steps) -> Iterator[tuple[Any, str]] | None:
     """The elements of the list at the end of the steps, each read when it is asked for.
 
     None where no list is there.
     """
     start = _find(text, _skip_blanks(text, 0), steps)
-    if start is None or text[start] != "[":
+    if start is None or text[start : start + 1] != "[":
         return None
     return _elements(text, start)
+
+
+def _elements(text: str, start: int) -> Iterator[tuple[Any, str]]:
+    position = _skip_blanks(text, start + 1)
+    while text[position : position + 1] != "]":
+        value, end = _scan(text, position)
+        yield value, text[position:end]
+        position = _next(text, end, "]")
 
 
 def _find(text: str, start: int, steps: Steps) -> int | None:
@@ -133,14 +173,16 @@ def _find(text: str, start: int, steps: Steps) -> int | None:
     if not steps:
         return start
     step, found = steps[0], None
-    if text[start] == "[" and isinstance(step, int):
-        for number, place in enumerate(_places(text, start, len(steps) - 1)):
-            if number == step:
-                # What follows cannot contradict, and is not looked at.
-                return _find(text, place, steps[1:])
-    elif text[start] == "{" and isinstance(step, str):
-        for name, place, _ in _members(text, start, len(steps)):
-            found = place if name == step else found
+    mark, depth = text[start : start + 1], len(steps) - 1
+    if mark == "[" and isinstance(step, int):
+        found = next(islice(_places(text, start, depth), step, None), None)
+    elif mark == "{" and isinstance(step, str):
+        once = "\\" not in text and text.count(text_of(step)) == 1
+        for name, place in _members(text, start, depth + 1):
+            if name == step:
+                found = place
+                if once:
+                    break
     return None if found is None else _find(text, found, steps[1:])
 
 
@@ -152,39 +194,31 @@ def _places(text: str, start: int, depth: int) -> Iterator[int]:
         position = _next(text, _skip(text, position, depth), "]")
 
 
-def _members(text: str, start: int, depth: int) -> Iterator[tuple[str, int, int]]:
-    """The names in an object, where the value of each begins, and where the next thing does."""
+def _members(text: str, start: int, depth: int) -> Iterator[tuple[str | None, int]]:
+    """The names in an object and where the value of each begins; last, None and where it ends."""
     position = _skip_blanks(text, start + 1)
     while text[position : position + 1] != "}":
         name, position = _scan(text, position)
         position = _skip_blanks(text, position)
         if text[position : position + 1] != ":" or not isinstance(name, str):
-            raise ValueError(f"character {position}")
+            raise json.JSONDecodeError("no name and value", text, position)
         place = _skip_blanks(text, position + 1)
+        yield name, place
         position = _next(text, _skip(text, place, depth), "}")
-        yield name, place, position
-
-
-def _elements(text: str, start: int) -> Iterator[Any]:
-    """The elements of a list."""
-    position = _skip_blanks(text, start + 1)
-    while text[position : position + 1] != "]":
-        value, position = _scan(text, position)
-        yield value
-        position = _next(text, position, "]")
+    yield None, position
 
 
 def _skip(text: str, start: int, depth: int) -> int:
     """Where a value ends; down to a depth, only one part of it is held as a value at a time."""
-    if depth < 1 or text[start : start + 1] not in {"[", "{"}:
+    mark = text[start : start + 1]
+    if depth < 1 or mark not in {"[", "{"}:
         return _scan(text, start)[1]
+    if mark == "{":
+        ((_, end),) = deque(_members(text, start, depth - 1), maxlen=1)
+        return end + 1
     position = _skip_blanks(text, start + 1)
-    if text[start] == "[":
-        while text[position : position + 1] != "]":
-            position = _next(text, _skip(text, position, depth - 1), "]")
-    else:
-        for _, _, position in _members(text, start, depth - 1):  # noqa: B007 - the last one
-            pass
+    while text[position : position + 1] != "]":
+        position = _next(text, _skip(text, position, depth - 1), "]")
     return position + 1
 
 
@@ -195,7 +229,7 @@ def _next(text: str, position: int, closing: str) -> int:
     if mark == ",":
         return _skip_blanks(text, position + 1)
     if mark != closing:
-        raise ValueError(f"character {position}")
+        raise json.JSONDecodeError("no end of a list or an object", text, position)
     return position
 
 

@@ -6,22 +6,26 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
 from json.encoder import encode_basestring
 from typing import Any
 
-from ashore.bodies import finder
+from ashore.bodies import finder, records_in, written_in
 from ashore.catalog import Endpoint, Source
 from ashore.comparison import Comparison, EndpointComparison, Objects
 from ashore.drift import MOST_FIELDS, Shape, drift
 from ashore.errors import Misconfigured, nearest
 from ashore.exact import text_of
 from ashore.findings import Findings
-from ashore.landed import LandedDay, LandedObject, read_bodies, read_day, records_of
+from ashore.landed import LandedDay, LandedObject, read_bodies, read_day
 from ashore.naming import Day
 from ashore.pairing import EARLIER, LATER, Pile, Row
 from ashore.store import Store
 
 _DIGEST_BYTES = 16
+_SMALL = 2**21
+"""Bytes up to which the records of an object are held to be looked for on the other day."""
 Tell = Callable[[int, int], None]
 
 
@@ -88,12 +92,31 @@ class _Progress:
         self.tell(self.done, self.of)
 
 
-@dataclass(frozen=True, slots=True)
-class _Role:
-    """What an object that is read stands for: one day's, or the same bytes on both days."""
+class _Role(Enum):
+    """What an object that is read stands for."""
 
-    sides: tuple[int, ...]
-    paired: bool
+    SAME = "the same bytes on both days"
+    EARLIER_ALONE = "of the earlier day only"
+    LATER_ALONE = "of the later day only"
+    EARLIER_OF_SMALL = "small enough to wait for the later one"
+    LATER_OF_SMALL = "the earlier one waits"
+    EARLIER_OF_LARGE = "too large to be held beside the later one"
+    LATER_OF_LARGE = "the earlier one was read just before"
+
+
+_EARLIER = {_Role.EARLIER_ALONE, _Role.EARLIER_OF_SMALL, _Role.EARLIER_OF_LARGE}
+
+
+@dataclass(slots=True)
+class _Content:
+    """The records of an object, in whatever order: how many, and the sum of their digests."""
+
+    records: int = 0
+    digests: int = 0
+
+    def add(self, digest: bytes) -> None:
+        self.records += 1
+        self.digests += int.from_bytes(digest)
 
 
 class _Endpoint:
@@ -115,7 +138,7 @@ class _Endpoint:
         self._progress = progress
         self._finders = [finder(expression) for expression in endpoint.key or ()]
         self._records = {EARLIER: 0, LATER: 0}
-        self._shapes = {(EARLIER,): Shape(), (LATER,): Shape(), (EARLIER, LATER): Shape()}
+        self._shapes: dict[int | str, Shape] = {s: Shape() for s in (EARLIER, LATER, "both")}
         self._objects = Counter[str]()
         self._only_bytes: list[str] = []
 
@@ -130,31 +153,70 @@ class _Endpoint:
     # --- reading
 
     def _rows(self) -> Iterator[Row]:
-        """The records of all objects that are not the same on both days."""
+        """The records of all objects, but for those that are plainly on both days."""
         roles = deque[_Role]()
-        before = (0, 0)
+        waiting: tuple[LandedObject, bytes] | None = None
+        before = _Content()
         for landed, body in read_bodies(self._store, self._to_read(roles)):
             role = roles.popleft()
-            content = (0, 0)
-            shape = self._shapes[role.sides]
-            for record in self._records_of(landed, body):
-                shape.add(record)
-                for side in role.sides:
-                    self._records[side] += 1
-                if len(role.sides) == 1:
-                    key, digest, text = self._row(record)
-                    content = (content[0] + 1, content[1] + int.from_bytes(digest))
-                    yield key, role.sides[0], digest, text
-            self._judge_object(landed, role, before, content)
-            before = content
-            self._progress.add(len(role.sides))
+            self._progress.add(2 if role is _Role.SAME else 1)
+            if role is _Role.SAME:
+                self._take_same(landed, body)
+            elif role is _Role.EARLIER_OF_SMALL:
+                waiting = landed, body
+            elif role is _Role.LATER_OF_SMALL and waiting:
+                yield from self._take_pair(waiting, (landed, body))
+            else:
+                content = _Content()
+                side = EARLIER if role in _EARLIER else LATER
+                yield from self._take_one(side, landed, body, content)
+                self._judge_object(landed, role, before, content)
+                before = content
 
-    def _records_of(self, landed: LandedObject, body: bytes) -> Iterator[Any]:
-        return records_of(landed, body, self._endpoint.records)
+    def _take_same(self, landed: LandedObject, body: bytes) -> None:
+        """Take in an object of the same bytes on both days: its records only have a shape."""
+        self._objects["same"] += 1
+        for record in records_in(body, landed.where(self._endpoint.records)):
+            self._take_both(record)
 
-    def _row(self, record: Any) -> tuple[bytes | None, bytes, bytes]:  # noqa: ANN401 - any JSON value
+    def _take_pair(
+        self, earlier: tuple[LandedObject, bytes], later: tuple[LandedObject, bytes]
+    ) -> Iterator[Row]:
+        """Take in an object of both days. Records of the same text in both differ in nothing."""
+        left: dict[str | None, list[Any]] = {}
+        for record, text in written_in(earlier[1], earlier[0].where(self._endpoint.records)):
+            left.setdefault(text, []).append(record)
+        others = []
+        for record, text in written_in(later[1], later[0].where(self._endpoint.records)):
+            if text is not None and left.get(text):
+                self._take_both(left[text].pop())
+            else:
+                others.append(record)
+        before, content = _Content(), _Content()
+        for record in chain.from_iterable(left.values()):
+            yield self._taken(EARLIER, record, before)
+        for record in others:
+            yield self._taken(LATER, record, content)
+        self._judge_object(later[0], _Role.LATER_OF_SMALL, before, content)
+
+    def _take_one(
+        self, side: int, landed: LandedObject, body: bytes, content: "_Content"
+    ) -> Iterator[Row]:
+        for record in records_in(body, landed.where(self._endpoint.records)):
+            yield self._taken(side, record, content)
+
+    def _take_both(self, record: Any) -> None:  # noqa: ANN401 - any JSON value
+        self._shapes["both"].add(record)
+        self._records[EARLIER] += 1
+        self._records[LATER] += 1
+
+    def _taken(self, side: int, record: Any, content: "_Content") -> Row:  # noqa: ANN401
+        self._shapes[side].add(record)
+        self._records[side] += 1
         text = text_of(record).encode("utf-8", "surrogatepass")
-        return self._key(record), hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest(), text
+        digest = hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()
+        content.add(digest)
+        return self._key(record), side, digest, text
 
     def _key(self, record: Any) -> bytes | None:  # noqa: ANN401 - any JSON value
         """A record's key as JSON text; None where it has none, or a part of it is null."""
@@ -169,27 +231,29 @@ class _Endpoint:
         text = texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
         return text.encode("utf-8", "surrogatepass")
 
-    def _to_read(self, roles: deque[_Role]) -> Iterator[LandedObject]:
+    def _to_read(self, roles: deque["_Role"]) -> Iterator[LandedObject]:
         """The objects of both days by name, those of the same bytes once; and their roles."""
         for earlier, later in _side_by_side(*(d.receipts(self._endpoint.name) for d in self._days)):
             if earlier and later and earlier.sha256 == later.sha256:
-                roles.append(_Role((EARLIER, LATER), paired=True))
+                roles.append(_Role.SAME)
                 yield later
                 continue
-            for side, landed in ((EARLIER, earlier), (LATER, later)):
+            paired = earlier is not None and later is not None
+            small = all(each.bytes <= _SMALL for each in (earlier, later) if each)
+            for side, landed in (("EARLIER", earlier), ("LATER", later)):
                 if landed:
-                    roles.append(_Role((side,), paired=bool(earlier and later)))
+                    alone = "_OF_SMALL" if small else "_OF_LARGE"
+                    roles.append(_Role[side + (alone if paired else "_ALONE")])
                     yield landed
 
     def _judge_object(
-        self, landed: LandedObject, role: _Role, before: tuple[int, int], content: tuple[int, int]
+        self, landed: LandedObject, role: "_Role", before: "_Content", content: "_Content"
     ) -> None:
-        if len(role.sides) == 2:
-            self._objects["same"] += 1
-        elif not role.paired:
-            self._objects["added" if role.sides[0] == LATER else "removed"] += 1
-        elif role.sides[0] == LATER:
-            # Its partner of the earlier day was read just before. A sum forgets the order.
+        if role is _Role.LATER_ALONE:
+            self._objects["added"] += 1
+        elif role is _Role.EARLIER_ALONE:
+            self._objects["removed"] += 1
+        elif role not in _EARLIER:
             alike = before == content
             self._objects["only bytes" if alike else "changed"] += 1
             if alike and (self._most is None or len(self._only_bytes) < self._most):
@@ -198,7 +262,7 @@ class _Endpoint:
     # --- telling
 
     def _told(self, found: Findings) -> EndpointComparison:
-        earlier, later, both = (self._shapes[sides] for sides in self._shapes)
+        earlier, later, both = self._shapes.values()
         earlier.include(both)
         later.include(both)
         objects = {name: self._objects[name] for name in ("added", "removed", "same")}

@@ -49,9 +49,10 @@ class FieldDrift:
 
 @dataclass(slots=True)
 class _Alike:
-    """How many there were, and which of their values are objects and lists: where, which, of what path."""
+    """How many objects were alike, and what is nested in them."""
 
     nested: tuple[tuple[Any, type, int], ...]
+    """The name or position of each object and list, which of both, and the number of its path."""
     number: int = 0
 
 

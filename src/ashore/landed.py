@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from ashore.bodies import records_in
+from ashore.bodies import Where, records_in
 from ashore.catalog import Expression
 from ashore.errors import Violated
 from ashore.manifest import Manifest, read_manifest
@@ -49,6 +49,10 @@ class LandedObject:
     def name(self) -> str:
         """The object's name in any day of its source: ``endpoint=countries/page=1.json``."""
         return self.path.split("/", 3)[3]
+
+    def where(self, expression: Expression | None) -> Where:
+        """Return where in it the records are, by the catalog's ``records``."""
+        return Where(expression, self.path, may_be_none=self.records == 0)
 
     @property
     def order(self) -> str:
@@ -129,12 +133,7 @@ def records(
         Violated: when an object is not as it landed, or the expression finds no list in it.
     """
     for landed, body in read_bodies(store, receipts):
-        yield from records_of(landed, body, expression)
-
-
-def records_of(landed: LandedObject, body: bytes, expression: Expression | None) -> Iterator[Any]:
-    """Yield the records of one object; see ``records``."""
-    return records_in(body, expression, landed.path, may_be_none=landed.records == 0)
+        yield from records_in(body, landed.where(expression))
 
 
 def read_bodies(

@@ -46,7 +46,8 @@ class Pile:
         self._table.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._table.execute("PRAGMA temp_store = FILE")
         self._table.execute(
-            "CREATE TABLE records (key BLOB, side INTEGER, digest BLOB, start INTEGER, size INTEGER)"
+            "CREATE TABLE records "
+            "(key BLOB, side INTEGER, digest BLOB, start INTEGER, size INTEGER)"
         )
         # Texts lie beside the table: what is sorted is small.
         self._texts = TemporaryFile()  # noqa: SIM115 - closed with the pile

@@ -94,5 +94,5 @@ def room() -> Iterator[None]:
     """Tell the operator, not the developers, where TMPDIR has no room."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except (sqlite3.OperationalError, OSError) as error:
         raise LocationUnusable(f"no room for temporary files (TMPDIR): {error}") from error
