@@ -341,6 +341,57 @@ def report(
 
 
 @cli.command()
+@options.earlier
+@options.later
+@options.source
+@options.to
+@options.catalog
+@options.endpoint
+@options.examples
+@options.summary
+@options.as_json
+def diff(
+    earlier: str,
+    later: str,
+    source: str | None,
+    location: str,
+    catalog_file: Path | None,
+    **more: Any,  # noqa: ANN401 - the other options, by name
+) -> int:
+    """Tell what changed from day D1 to day D2: records, fields, shape, bytes.
+
+    Of SOURCE, or of the catalog's default ones. Records belong together by the catalog's key;
+    where an endpoint has none, whole records are compared. Nothing in the location is changed.
+
+    \b
+    Examples:
+      ashore diff 2026-11-24 2026-11-25
+      ashore diff 2026-11-24 2026-11-25 world_bank --endpoint countries --json
+    """
+    from ashore import diff_view, display
+    from ashore.catalog_file import read_catalog
+    from ashore.command import chosen
+    from ashore.dates import parse_date
+    from ashore.diff import READERS, compare
+    from ashore.location import open_store
+
+    days = parse_date(earlier, "D1"), parse_date(later, "D2")
+    selected = chosen(read_catalog(catalog_file), [source] if source else [])
+    store, most = open_store(location, READERS), 0 if more["summary"] else more["examples"]
+    with display.counting("reading") as tell:
+        compared = [
+            compare(store, each, *days, more["endpoint"], examples=most, tell=tell)
+            for each in selected
+        ]
+    if more["as_json"]:
+        return _print_json(ExitStatus.COMPLETE, sources=compared)
+    for each in compared:
+        for shown in diff_view.tables(each, summary=more["summary"]):
+            _show(shown)
+    return ExitStatus.COMPLETE
+
+
+@cli.command()
 @options.sql
 @options.to
 @options.catalog

@@ -18,7 +18,7 @@ from ashore.drift import MOST_FIELDS, Shape, drift
 from ashore.errors import Misconfigured, nearest
 from ashore.exact import text_of
 from ashore.findings import Findings
-from ashore.landed import LandedDay, LandedObject, read_bodies, read_day
+from ashore.landed import READERS, LandedDay, LandedObject, read_bodies, read_day
 from ashore.naming import Day
 from ashore.pairing import EARLIER, LATER, Pile, Row
 from ashore.store import Store
@@ -26,6 +26,7 @@ from ashore.store import Store
 _DIGEST_BYTES = 16
 _SMALL = 2**21
 """Bytes up to which the records of an object are held to be looked for on the other day."""
+__all__ = ["READERS", "compare"]
 Tell = Callable[[int, int], None]
 
 
@@ -69,12 +70,12 @@ def compare(  # noqa: PLR0913 - each is said on the command line
 
 
 def _notes(source: Source, days: list[LandedDay], strangers: list[str]) -> Iterator[str]:
-    for day in days:
-        if day.manifest.source_sha256 != source.sha256:
-            yield (
-                f"{day.day.date} landed under another declaration of {source.name} than this "
-                "catalog's; its records are read by this one"
-            )
+    others = [str(d.day.date) for d in days if d.manifest.source_sha256 != source.sha256]
+    if others:
+        yield (
+            f"{' and '.join(dict.fromkeys(others))} landed under another declaration of "
+            f"{source.name} than the catalog's, by which the records are read here"
+        )
     if strangers:
         yield f"not in the catalog, and not compared: {', '.join(strangers)}"
 

@@ -23,7 +23,7 @@ from ashore.verify import lines
 
 _PAGE = re.compile(r"page=(\d+)(?=\.json$|/)")
 _COLUMNS = "path, size, sha256, records, url, status, fetched_at, duration_ms, attempts, adopted"
-_READERS = 8
+READERS = 8
 _AHEAD = 2**24
 _BUNDLE, _BUNDLE_BYTES = 64, 2**20
 """How much is read ahead, in bytes, and how many small objects a reader reads in a row."""
@@ -105,6 +105,8 @@ def read_day(store: Store, day: Day) -> LandedDay:
     """
     manifest = read_manifest(store, day)
     if manifest is None:
+        # Of a location that is not there, this tells.
+        next(iter(store.folders("manifests/")), None)
         raise Violated(
             f"{store.root}/{day.manifest}: no manifest stands there; {day.source} {day.date} is "
             "not complete, and what lies there is no data; `ashore status` shows days that are"
@@ -145,12 +147,12 @@ def read_bodies(
         Violated: when an object is missing, or its bytes are not those that landed.
     """
     todo, running = _bundles(receipts), deque[tuple[int, _Reading]]()
-    executor = ThreadPoolExecutor(_READERS)
+    executor = ThreadPoolExecutor(READERS)
     try:
         ahead = 0
         for bundle in chain(todo, (None,)):
             size = sum(each.bytes for each in bundle) if bundle else 0
-            while running and (bundle is None or ahead + size > _AHEAD or len(running) >= _READERS):
+            while running and (bundle is None or ahead + size > _AHEAD or len(running) >= READERS):
                 done, reading = running.popleft()
                 yield from reading.result()
                 ahead -= done

@@ -163,3 +163,17 @@ memory = option(
     help="What the database may use; more than that waits in TMPDIR.",
 )
 sql = click.argument("sql", metavar="SQL")
+earlier = click.argument("earlier", metavar="D1")
+later = click.argument("later", metavar="D2")
+source = click.argument("source", required=False, metavar="[SOURCE]")
+endpoint = option(
+    "--endpoint", multiple=True, metavar="NAME", help="Only this endpoint, instead of all."
+)
+examples = option(
+    "--examples",
+    type=click.IntRange(0, 100_000),
+    default=20,
+    show_default=True,
+    help="How many records of each kind are shown; figures are of all.",
+)
+summary = option("--summary", is_flag=True, help="Only figures: no fields, no records.")
