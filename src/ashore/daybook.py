@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ashore.calendars import DayStatus
 from ashore.catalog import Source
-from ashore.diff import Comparison
+from ashore.comparison import Comparison
 from ashore.errors import Violated
 from ashore.manifest import (
     Attempt,

@@ -7,6 +7,7 @@ content security policy allows its one style sheet and nothing else.
 
 import base64
 import datetime as dt
+import functools
 import hashlib
 import os
 from collections.abc import Callable
@@ -37,9 +38,11 @@ def render(report: Report, linker: Linker) -> str:
     """Return the page; ``linker`` gives the address of an object, or None where it has none."""
     style = files("ashore").joinpath("pages/report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    template = _environment(report, linker).get_template("report.html")
+    template = _environment().get_template("report.html")
     return template.render(
         report=report,
+        location=report.location,
+        href=linker,
         generator=Markup(GENERATOR),  # noqa: S704 - our own words
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=f"sha256-{digest}",
@@ -63,7 +66,8 @@ def linker_of(store: Store, output: Path) -> Linker:
     return lambda path: f"./{quote(way, errors='surrogateescape')}/{quote(path)}"
 
 
-def _environment(report: Report, linker: Linker) -> Environment:
+@functools.cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("ashore", "pages"),
         autoescape=True,
@@ -74,8 +78,6 @@ def _environment(report: Report, linker: Linker) -> Environment:
     )
     environment.globals |= {
         "charts": charts,
-        "href": linker,
-        "location": report.location,
         "State": State,
         "most_endpoints": _MOST_ENDPOINTS,
     }
