@@ -116,7 +116,10 @@ class Database:
             if kinds != ["SELECT"]:
                 raise Misconfigured(_not_one_select(kinds))
             text = self._rows("SELECT json_serialize_sql(?)", [sql])[0][0]
-        parts: Node = json.loads(text)
+        try:
+            parts: Node = json.loads(text)
+        except RecursionError as error:
+            raise Misconfigured("the query is nested too deep to be looked at") from error
         # With a table expression a SELECT may hold statements that write.
         if parts.get("error") or any(_writes(node) for node in nodes(parts)):
             raise Misconfigured(_not_one_select(["statement that writes"]))

@@ -4,14 +4,16 @@ import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from urllib.parse import unquote
 
-from ashore.catalog import Catalog, Endpoint, Source
+from ashore.bodies import records_in
+from ashore.catalog import Catalog, Source
+from ashore.columns import KEPT
 from ashore.complete import CompleteDays
 from ashore.database import Database, Place, Result, open_database
 from ashore.errors import Misconfigured, nearest
-from ashore.landed import LandedObject, read_bodies, read_day, records_of
+from ashore.landed import LandedObject, read_bodies, read_day
 from ashore.manifest import Manifest
 from ashore.naming import Day
 from ashore.store import Store
@@ -121,6 +123,8 @@ class _Asked:
         self._database = database
         self._tell = tell
         self._days: dict[str, CompleteDays] = {}
+        self._seen: set[View] = set()
+        """The views of which any record was read."""
         self.reading = Reading()
         self.places: Places = {
             (source.name, endpoint.name): (DATE, *source.lineage(endpoint))
@@ -136,13 +140,18 @@ class _Asked:
         needs = [self._need(reference) for reference in mentions]
         dates = frozenset[dt.date]().union(*(need.dates for need in needs))
         chosen = [*days.complete(dates)]
-        # What columns there are is told by the latest day, where the query needs none.
-        samples = chosen or [*days.complete({latest})]
-        needs = needs if chosen else [_Need(frozenset({latest}))]
-        objects = self._objects(source, view, samples, needs)
-        endpoint = source.endpoint(view[1])
-        records = self._records(objects, endpoint, self.places[view], keep=bool(chosen))
-        self._database.load(view, self.places[view], records)
+        names = self.places[view]
+        records = self._records(self._objects(source, view, chosen, needs), source, view)
+        self._database.load(view, names, chain(records, self._sample(source, view, latest)))
+
+    def _sample(
+        self, source: Source, view: View, latest: dt.date
+    ) -> Iterator[tuple[Place, object]]:
+        """The records of the latest day, to tell what columns there are, where none was needed."""
+        if view not in self._seen:
+            days = [*self._days_of(view[0]).complete({latest})]
+            objects = self._objects(source, view, days, [_Need(frozenset({latest}))])
+            yield from (((), record) for _, record in self._records(objects, source, view))
 
     def _days_of(self, source: str) -> CompleteDays:
         if source not in self._days:
@@ -218,19 +227,16 @@ class _Asked:
         yield from (landed for position, landed in enumerate(chunk) if position in wanted)
 
     def _records(
-        self,
-        objects: Iterator[LandedObject],
-        endpoint: Endpoint,
-        names: Sequence[str],
-        *,
-        keep: bool,
+        self, objects: Iterator[LandedObject], source: Source, view: View
     ) -> Iterator[tuple[Place, object]]:
-        """Each record with the place of its object, or without one if it is not to be kept."""
+        """Each record with the place of its object."""
+        found, names = source.endpoint(view[1]).records, self.places[view]
         for landed, body in read_bodies(self._store, objects):
             self.reading.objects += 1
             self._tell(self.reading.objects, self.reading.of)
-            place = _place(landed, _date(landed), names) if keep else ()
-            for record in records_of(landed, body, endpoint.records):
+            place = _place(landed, _date(landed), names)
+            for record in records_in(body, landed.where(found)):
+                self._seen.add(view)
                 yield place, record
 
 
@@ -270,9 +276,8 @@ def _near(name: str, views: Sequence[str]) -> str:
 
 def _columns(condition: Node) -> set[str]:
     """The names of the columns in a condition, as ``touched`` has left it."""
-    return {
-        str(names[0]).lower() for node in nodes(condition) if (names := node.get("column_names"))
-    }
+    names = (node.get("column_names") for node in nodes(condition))
+    return {str(each[0]).lower() for each in names if each} - {*KEPT}
 
 
 def _chunks(objects: Iterator[LandedObject]) -> Iterator[Sequence[LandedObject]]:
