@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ashore import __version__, status
@@ -11,12 +10,12 @@ from ashore.catalog import Catalog, Source
 from ashore.daybook import Detail, read_detail
 from ashore.diff import compare
 from ashore.errors import Violated
-from ashore.manifest import Manifest, read_manifest
+from ashore.manifest import Manifest
+from ashore.naming import Day
 from ashore.receipts import timestamp
 from ashore.store import Store
 
-READERS = 16
-"""Manifests that are read at once: in S3 each takes its time."""
+READERS = status.READERS
 FULL_DAYS = 7
 _ROWS, _ROWS_EARLIER = 240, 60
 _EXAMPLES = 10
@@ -97,16 +96,24 @@ def gather(store: Store, catalog: Catalog, sources: Sequence[str], days: int) ->
     Raises:
         LocationUnusable: when it is not there, or cannot be read.
     """
-    calendars = by_source(status.look(store, catalog.default, sources, days))
+    points: dict[Day, Point] = {}
+    shown = status.look(
+        store, catalog.default, sources, days, lambda day, read: points.update({day: _point(read)})
+    )
     gathered = [
-        _source(store, name, catalog.sources.get(name), shown) for name, shown in calendars.items()
+        _source(store, name, catalog.sources.get(name), of_it, points)
+        for name, of_it in by_source(shown).items()
     ]
     made_at = timestamp(dt.datetime.now(dt.UTC))
     return Report(store.root, made_at, __version__, tuple(gathered))
 
 
 def _source(
-    store: Store, name: str, declared: Source | None, days: Sequence[DayStatus]
+    store: Store,
+    name: str,
+    declared: Source | None,
+    days: Sequence[DayStatus],
+    known: Mapping[Day, Point],
 ) -> SourceReport:
     stated = [each for each in days if each.state not in {State.MISSING, State.NOT_YET_DUE}]
     latest = stated[: -FULL_DAYS - 1 : -1]
@@ -114,9 +121,9 @@ def _source(
         read_detail(store, each, declared, _ROWS_EARLIER if number else _ROWS)
         for number, each in enumerate(latest)
     ]
-    points = _points(store, [each for each in days if each.state is State.COMPLETE])
+    points = [known[each.day] for each in days if each.state is State.COMPLETE]
     compared = tuple(_compared(store, declared, details, points))
-    return SourceReport(name, declared, summary(days), tuple(days), points, compared)
+    return SourceReport(name, declared, summary(days), tuple(days), tuple(points), compared)
 
 
 def _compared(
@@ -154,21 +161,9 @@ def _with_change(store: Store, source: Source, detail: Detail, earlier: dt.date)
     return replace(detail, change=change)
 
 
-def _points(store: Store, complete: Sequence[DayStatus]) -> tuple[Point, ...]:
-    with ThreadPoolExecutor(READERS) as executor:
-        found = executor.map(lambda each: _point(store, each), complete)
-        return tuple(point for point in found if point)
-
-
-def _point(store: Store, complete: DayStatus) -> Point | None:
-    try:
-        manifest = read_manifest(store, complete.day)
-    except Violated:
-        return None
-    if manifest is None:
-        return None
+def _point(manifest: Manifest) -> Point:
     return Point(
-        complete.day.date,
+        dt.date.fromisoformat(manifest.extraction_date),
         manifest.objects,
         manifest.bytes,
         {name: entry.records for name, entry in manifest.ledger.items()},

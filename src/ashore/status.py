@@ -18,16 +18,27 @@ READERS = 16
 DUE = dt.timedelta(hours=7)
 """A day is due six hours after its run at 01:00 UTC."""
 
+Seen = Callable[[Day, Manifest], None]
+"""Gets each manifest that was read, so that nobody reads it again: by threads, in any order."""
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 
+def _ignore(_day: Day, _manifest: Manifest) -> None:
+    pass
+
+
 def look(
-    store: Store, default: Sequence[str], sources: Sequence[str], days: int
+    store: Store,
+    default: Sequence[str],
+    sources: Sequence[str],
+    days: int,
+    seen: Seen = _ignore,
 ) -> list[DayStatus]:
     """Return the calendar of some sources: of the default ones and all that landed, unless named.
 
-    A source that is named counts for ``--check`` as the default ones do.
+    A source that is named counts for ``--check`` as the default ones do. ``seen`` gets the manifest
+    of each complete day.
 
     Raises:
         LocationUnusable: when the location is not there.
@@ -35,7 +46,8 @@ def look(
     wanted = list(dict.fromkeys(sources or default))
     stated = _Stated.of(store, every_source=not sources)
     found = sorted(stated.sources - set(wanted))
-    shown = _calendar(store, stated, [*wanted, *found], days, dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    shown = _calendar(stated, [*wanted, *found], days, now, seen)
     return [each if each.day.source in wanted else replace(each, default=False) for each in shown]
 
 
@@ -50,7 +62,7 @@ def calendar(
     Raises:
         LocationUnusable: when the location is not there.
     """
-    yield from _calendar(store, _Stated.of(store, every_source=False), sources, days, now)
+    yield from _calendar(_Stated.of(store, every_source=False), sources, days, now, _ignore)
 
 
 def is_due(date: dt.date, now: dt.datetime) -> bool:
@@ -63,6 +75,7 @@ def is_due(date: dt.date, now: dt.datetime) -> bool:
 class _Stated:
     """The folders of dates in a location, and of which sources they are where that was asked."""
 
+    store: Store
     folders: Mapping[dt.date, str]
     by_date: Mapping[dt.date, frozenset[str]] | None
 
@@ -72,9 +85,9 @@ class _Stated:
         names = [*store.folders("manifests/")]
         folders = {date: name for name in names if (date := date_of(name))}
         if not every_source:
-            return cls(folders, None)
+            return cls(store, folders, None)
         found = _side_by_side(store, lambda name: _sources(store, name), folders.values())
-        return cls(folders, dict(zip(folders, found, strict=True)))
+        return cls(store, folders, dict(zip(folders, found, strict=True)))
 
     @property
     def sources(self) -> frozenset[str]:
@@ -89,22 +102,22 @@ class _Stated:
             return named and day.date in self.folders
         return day.source in self.by_date.get(day.date, ())
 
-    def knows(self, store: Store, day: Day) -> bool:
+    def knows(self, day: Day) -> bool:
         """Tell whether something is stated about a day."""
         if self.by_date is None:
-            return day.source in _sources(store, self.folders[day.date])
+            return day.source in _sources(self.store, self.folders[day.date])
         return day.source in self.by_date[day.date]
 
 
 def _calendar(
-    store: Store, stated: _Stated, sources: Iterable[str], days: int, now: dt.datetime
+    stated: _Stated, sources: Iterable[str], days: int, now: dt.datetime, seen: Seen
 ) -> Iterator[DayStatus]:
     today, due = now.astimezone(dt.UTC).date(), _last_due(now)
     days = max(days, (today - due).days + 1)
     window = [today - dt.timedelta(days=back) for back in range(days - 1, -1, -1)]
     for source in sources:
         asked = [day for date in window if stated.may_know(day := Day(source, date))]
-        found = _side_by_side(store, lambda day: _status(store, stated, day, now), asked)
+        found = _side_by_side(stated.store, lambda day: _status(stated, day, now, seen), asked)
         known = {day.date: status for day, status in zip(asked, found, strict=True) if status}
         first = min(known, default=due)
         for date in window:
@@ -135,14 +148,15 @@ def _sources(store: Store, folder: str) -> frozenset[str]:
     return frozenset(filter(None, map(source_of, store.folders(folder))))
 
 
-def _status(store: Store, stated: _Stated, day: Day, now: dt.datetime) -> DayStatus | None:
+def _status(stated: _Stated, day: Day, now: dt.datetime, seen: Seen) -> DayStatus | None:
     """How it stands with a day; None where nothing at all is stated about it."""
     due = is_due(day.date, now)
     try:
-        manifest = read_manifest(store, day)
+        manifest = read_manifest(stated.store, day)
         if manifest is not None:
+            seen(day, manifest)
             return _complete(day, manifest, due=due)
-        return _not_complete(store, day, due=due) if stated.knows(store, day) else None
+        return _not_complete(stated.store, day, due=due) if stated.knows(day) else None
     except Violated as violated:
         return DayStatus(day, State.DAMAGED, due, str(violated))
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 NOW = dt.datetime(2026, 11, 25, 6, 59, tzinfo=dt.UTC)
 TODAY = NOW.date()
 SHA256 = "0" * 64
+DAY = dt.timedelta(days=1)
 EVIL = "\x1b[2J\x1b]0;x\x07\r\x08\x9b31m\u202e[red]\nowned"
 
 
@@ -148,6 +149,20 @@ def test_all_sources_are_found_and_nothing_under_raw_is_looked_at(
     assert len(store.asked) == 1 + 5 + 2 * 5
 
 
+@pytest.mark.parametrize("kind", [Folder, LikeS3])
+def test_each_manifest_that_was_read_is_handed_on_once(tmp_path: Path, kind: type[Folder]) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    for back in (0, 1, 3):
+        write_day(tmp_path, [], str(today - back * DAY))
+    seen: list[tuple[Day, str]] = []
+    status.look(
+        kind(tmp_path), ["shop"], [], 9, lambda day, m: seen.append((day, m.extraction_date))
+    )
+    dates = [today - back * DAY for back in (0, 1, 3)]
+    assert {*seen} == {(Day("shop", date), str(date)) for date in dates}
+    assert len(seen) == 3
+
+
 def test_a_name_that_is_no_source_leads_nowhere(tmp_path: Path) -> None:
     complete(tmp_path, 0)
     store = Counted(tmp_path)
@@ -227,9 +242,6 @@ def landing(tmp_path: Path) -> Path:
         write_day(tmp_path, [("endpoint=items/all.json", 100, SHA256)], str(today - back * DAY))
     write_run(tmp_path, Day("shop", today - DAY), 1, f"503 Gone: {EVIL}")
     return tmp_path
-
-
-DAY = dt.timedelta(days=1)
 
 
 def run(landing: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
