@@ -8,11 +8,11 @@ import json
 import os
 import pty
 import re
+import resource
 import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -332,15 +332,12 @@ def ten_years(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [["--json"], []], ids=["json", "calendar"])
 def test_ten_years_are_told_in_two_seconds(ten_years: Path, options: list[str]) -> None:
-    took = []
-    for _ in range(5):
-        began = time.monotonic()
-        ran = run(ten_years, "--days", "3650", *options)
-        took.append(time.monotonic() - began)
-        assert (ran.returncode, ran.stderr) == (0, "")
-        if took[-1] < 2:
-            break
-    assert min(took) < 2, took
+    # It has one thread and waits for nobody: what it takes is what it computes, whoever else does.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ran = run(ten_years, "--days", "3650", *options)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
     if not options:
         years = re.findall(r"^(20\d\d) [A-Z]", ran.stdout, re.MULTILINE)
         assert years == sorted(set(years))
