@@ -410,10 +410,11 @@ def query(
     in_csv: bool,
     as_json: bool,
 ) -> int:
-    """Ask the records of complete days in SQL: one SELECT, or DESCRIBE; - reads it from a file.
+    """Ask the records of complete days in SQL.
 
-    Each endpoint is a view called SOURCE.ENDPOINT. Its columns are extraction_date, the values of
-    for_each, and the fields of the records. Needs DuckDB: pip install 'ashore[query]'
+    One SELECT, or DESCRIBE; with - it is read from standard input. Each endpoint is a view called
+    SOURCE.ENDPOINT. Its columns are extraction_date, the values of for_each, and the fields of the
+    records. Needs DuckDB: pip install 'ashore[query]'
 
     \b
     Examples:

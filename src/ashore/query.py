@@ -12,18 +12,24 @@ from ashore.catalog import Catalog, Source
 from ashore.columns import KEPT
 from ashore.complete import CompleteDays
 from ashore.database import Database, Place, Result, open_database
-from ashore.errors import Misconfigured, nearest
 from ashore.landed import LandedObject, read_bodies, read_day
 from ashore.manifest import Manifest
 from ashore.naming import Day
 from ashore.store import Store
-from ashore.touched import DATE, Node, Places, Reference, View, latest_asked, nodes, references
+from ashore.touched import (
+    DATE,
+    Node,
+    Places,
+    Reference,
+    View,
+    latest_asked,
+    nodes,
+    references,
+    refuse_unknown,
+)
 
 READERS = 8
 _TOGETHER = 1_000
-_KEPT_BY_DUCKDB = {"information_schema", "pg_catalog"}
-_BUILT_IN = ("duckdb_", "pg_", "sqlite_")
-_NOT_OURS = {"main", "pg_catalog", "information_schema"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ def ask(
     with open_database(question.memory) as database:
         asked = _Asked(store, catalog, question, database, tell)
         parts = database.parsed(question.sql)
-        _refuse_unknown(parts, asked.places)
+        refuse_unknown(parts, asked.places)
         mentions: dict[View, list[Reference]] = {}
         for reference in references(parts, asked.places, database.is_steady):
             mentions.setdefault(reference.view, []).append(reference)
@@ -238,40 +244,6 @@ class _Asked:
             for record in records_in(body, landed.where(found)):
                 self._seen.add(view)
                 yield place, record
-
-
-def _refuse_unknown(parts: Node, places: Places) -> None:
-    """Name the views that there are, where a query asks for others.
-
-    Raises:
-        Misconfigured: naming the one that is not there.
-    """
-    own = {str(entry.get("key")).lower() for node in nodes(parts) for entry in _expressions(node)}
-    for node in nodes(parts):
-        if node.get("type") != "BASE_TABLE":
-            continue
-        schema, table = (str(node.get(k)).lower() for k in ("schema_name", "table_name"))
-        if schema in _KEPT_BY_DUCKDB and (schema, table) in places:
-            raise Misconfigured(f"SQL keeps the name {schema}; a source of that name has no views")
-        known = (schema, table) in places or schema in _NOT_OURS
-        if known or (not schema and (table in own or table.startswith(_BUILT_IN))):
-            continue
-        name = f"{schema}.{table}" if schema else table
-        views = [f"{source}.{endpoint}" for source, endpoint in places]
-        raise Misconfigured(
-            f'the query asks for "{name}", which is not there; {_near(name, views)}'
-        )
-
-
-def _expressions(node: Node) -> Sequence[Node]:
-    """The table expressions (WITH) of a statement, which it may ask like tables."""
-    entries: Sequence[Node] = (node.get("cte_map") or {}).get("map") or ()
-    return entries
-
-
-def _near(name: str, views: Sequence[str]) -> str:
-    same = [view for view in views if view.endswith(f".{name}")]
-    return f'did you mean "{same[0]}"?' if same else nearest(name, views)
 
 
 def _columns(condition: Node) -> set[str]:

@@ -6,11 +6,12 @@ not understood is left to the database, and then more is read than needed, never
 """
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ashore.columns import KEPT
+from ashore.errors import Misconfigured, nearest
 
 DATE = "extraction_date"
 CATALOG = "_ashore"
@@ -19,6 +20,9 @@ _PLAIN = {
     *("BETWEEN", "CASE", "CAST", "COLUMN_REF", "COMPARISON"),
     *("CONJUNCTION", "CONSTANT", "FUNCTION", "OPERATOR", "TYPE"),
 }
+_KEPT_BY_DUCKDB = {"information_schema", "pg_catalog"}
+_BUILT_IN = ("duckdb_", "pg_", "sqlite_")
+_NOT_OURS = {"main", "pg_catalog", "information_schema"}
 _CLAUSES = ("where_clause", "group_expressions", "group_sets", "having", "sample", "qualify")
 
 Node = dict[str, Any]
@@ -66,6 +70,40 @@ def references(
                 found.append(reference)
     rest = (node for node in nodes(statement) if id(node) not in claimed)
     return found + [Reference(view) for node in rest if (view := _view(node, places))]
+
+
+def refuse_unknown(parts: Node, places: Places) -> None:
+    """Name the views that there are, where a query asks for others.
+
+    Raises:
+        Misconfigured: naming the one that is not there.
+    """
+    own = {str(entry.get("key")).lower() for node in nodes(parts) for entry in _expressions(node)}
+    for node in nodes(parts):
+        if node.get("type") != "BASE_TABLE":
+            continue
+        schema, table = (str(node.get(k)).lower() for k in ("schema_name", "table_name"))
+        if schema in _KEPT_BY_DUCKDB and (schema, table) in places:
+            raise Misconfigured(f"SQL keeps the name {schema}; a source of that name has no views")
+        known = (schema, table) in places or schema in _NOT_OURS
+        if known or (not schema and (table in own or table.startswith(_BUILT_IN))):
+            continue
+        name = f"{schema}.{table}" if schema else table
+        views = [f"{source}.{endpoint}" for source, endpoint in places]
+        raise Misconfigured(
+            f'the query asks for "{name}", which is not there; {_near(name, views)}'
+        )
+
+
+def _expressions(node: Node) -> Sequence[Node]:
+    """The table expressions (WITH) of a statement, which it may ask like tables."""
+    entries: Sequence[Node] = (node.get("cte_map") or {}).get("map") or ()
+    return entries
+
+
+def _near(name: str, views: Sequence[str]) -> str:
+    same = [view for view in views if view.endswith(f".{name}")]
+    return f'did you mean "{same[0]}"?' if same else nearest(name, views)
 
 
 def latest_asked(node: Node, places: Places) -> View | None:
