@@ -17,6 +17,7 @@ from ashore.exact import text_of
 _LARGE = 2**22
 """Bytes from which a body is not turned into values as a whole, which takes ten times as many."""
 _BLANK = re.compile(r"[ \t\n\r]*", re.ASCII)
+_BETWEEN = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*", re.ASCII)
 _DAMAGED = "is no JSON, though it landed as such"
 Steps = tuple[str | int, ...]
 """A way into a document: names of objects, positions in lists."""
@@ -162,10 +163,14 @@ def _one_by_one(text: str, steps: Steps) -> Iterator[tuple[Any, str]] | None:
 
 def _elements(text: str, start: int) -> Iterator[tuple[Any, str]]:
     position = _skip_blanks(text, start + 1)
-    while text[position : position + 1] != "]":
+    ended = text[position : position + 1] == "]"
+    while not ended:
         value, end = _scan(text, position)
         yield value, text[position:end]
-        position = _next(text, end, "]")
+        found = _BETWEEN.match(text, end)
+        if found is None:
+            raise json.JSONDecodeError("no end of a list", text, end)
+        position, ended = found.end(), found[1] == "]"
 
 
 def _find(text: str, start: int, steps: Steps) -> int | None:
