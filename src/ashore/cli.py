@@ -388,6 +388,8 @@ def diff(
     for each in compared:
         for shown in diff_view.tables(each, summary=more["summary"]):
             _show(shown)
+        for note in diff_view.notes(each):
+            _say(note)
     return ExitStatus.COMPLETE
 
 

@@ -13,24 +13,28 @@ _LONGEST = 160
 _NOTHING = "(nothing)"
 
 
-def tables(compared: Comparison, *, summary: bool) -> Iterator[Table | str]:
+def tables(compared: Comparison, *, summary: bool) -> Iterator[Table]:
     """Yield what there is to show: figures of each endpoint, and, unless asked not to, details."""
     yield _figures(compared)
     for each in compared.endpoints:
         if not summary:
             yield from _details(each)
+
+
+def notes(compared: Comparison) -> Iterator[str]:
+    """Yield what a reader has to know besides."""
     for note in compared.notes:
-        yield shown(note)
+        yield f"{compared.source}: {note}"
     for each in compared.endpoints:
         for note in each.notes:
-            yield shown(f"{each.endpoint}: {note}")
+            yield f"{compared.source}.{each.endpoint}: {note}"
 
 
 def _figures(compared: Comparison) -> Table:
     title = f"{shown(compared.source)}: {compared.earlier} → {compared.later}"
     table = Table(title=title, title_justify="left")
     table.add_column("endpoint", overflow="fold")
-    names = ("records", "added", "removed", "changed", "objects", "only bytes differ")
+    names = ("records", "added", "removed", "changed", "objects", "only bytes")
     for name in names:
         table.add_column(name, justify="right")
     for each in compared.endpoints:
