@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 
 Span = tuple[float, float]
 """When something began, in seconds since the epoch, and how many seconds it lasted."""
@@ -90,18 +91,21 @@ def axis(spans: Sequence[Span]) -> Axis:
 
 
 def columns(axis: Axis, sent: Sequence[float], window: float) -> Iterator[Column]:
-    """Count moments, sorted, in columns about as wide as each other, and a window at least."""
+    """Count moments, sorted, in columns about as wide as each other, of whole windows.
+
+    So no column shows more than the declared rate unless more was sent in a window.
+    """
     for stretch in axis.stretches:
         length = stretch.end - stretch.begin
         most = max(round(_COLUMNS * (stretch.right - stretch.left)), 1)
-        number = max(min(most, int(length / window)), 1)
-        seconds = length / number
+        seconds = max(ceil(length / most / window), 1) * window
+        number = max(ceil(length / seconds), 1)
         bounds = [stretch.begin + index * seconds for index in range(number)]
         before = [bisect_left(sent, bound) for bound in bounds]
         # The last column takes all that is left, whatever rounding does to its end.
         before.append(bisect_left(sent, stretch.end + 1))
         for bound, (low, high) in zip(bounds, pairwise(before), strict=True):
-            yield Column(bound, max(seconds, window), high - low)
+            yield Column(bound, seconds, high - low)
 
 
 def most_in_a_window(sent: Sequence[float], window: float) -> int:

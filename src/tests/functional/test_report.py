@@ -38,8 +38,9 @@ def before(days: int) -> Day:
 
 @pytest.fixture(scope="module")
 def browser(outer_environment: Mapping[str, str]) -> Iterator[Browser]:
-    """Chromium, as Debian has it."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    """Chromium, as Debian has it, or what it is called elsewhere."""
+    names = ("chromium", "google-chrome", "chromium-browser")
+    program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
         go_without("no Chromium: apt-get install chromium", outer_environment)
     with sync_playwright() as playwright:

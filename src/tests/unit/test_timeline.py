@@ -30,6 +30,18 @@ def test_each_request_is_in_one_column(spans: list[tuple[float, float]], window:
     assert all(column.seconds >= window for column in columns)
 
 
+@given(st.integers(1, 40), st.integers(1, 3_000), WINDOWS)
+def test_a_pace_that_keeps_the_rate_is_never_drawn_above_it(
+    rate: int, number: int, window: float
+) -> None:
+    # Each window's requests in its beginning: as much in any window as the rate allows.
+    sent = [NOON + each // rate * window + each % rate / 1_000 / rate for each in range(number)]
+    assert timeline.most_in_a_window(sent, window) <= rate
+    spans = [(moment, 0.001) for moment in sent]
+    for column in timeline.columns(timeline.axis(spans), sent, window):
+        assert column.sent <= rate * (column.seconds / window) + 1
+
+
 @given(SPANS, WINDOWS)
 def test_the_most_in_a_window_is_what_counting_finds(
     spans: list[tuple[float, float]], window: float
