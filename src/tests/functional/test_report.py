@@ -339,3 +339,20 @@ def test_a_location_that_is_not_there_is_the_operators(shop: Shop) -> None:
     assert done.status == 5
     assert "there is no such folder" in done.err
     assert not output.exists()
+
+
+def test_a_location_in_s3_is_shown_and_its_objects_are_named(
+    shop: Shop, s3_location: str, reader: Reader
+) -> None:
+    shop.declare()
+    shop.to = s3_location
+    shop.api.on("/items", bodies([{"id": 1}]))
+    assert shop.extract().status == 0
+    output = shop.catalog.with_name("report.html")
+    where = ["--catalog", str(shop.catalog), "--to", shop.to]
+    assert shop.run("report", *where, "--output", str(output)).status == 0
+    page = reader.open(output)
+    waterfall = rows(page, f"Waterfall of {shop.date}, shop")
+    assert [row[0] for row in waterfall] == ["items/all.json"]
+    assert page.get_by_role("link", name="items/all.json").count() == 0
+    assert f"{s3_location}/{Day('shop', TODAY).raw}" in page.locator("main").inner_text()
