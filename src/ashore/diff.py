@@ -15,7 +15,7 @@ from ashore.bodies import finder, records_in, written_in
 from ashore.catalog import Endpoint, Source
 from ashore.comparison import Comparison, EndpointComparison, Objects
 from ashore.drift import MOST_FIELDS, Shape, drift
-from ashore.errors import Misconfigured, nearest
+from ashore.errors import Misconfigured, Violated, nearest
 from ashore.exact import text_of
 from ashore.findings import Findings
 from ashore.landed import READERS, LandedDay, LandedObject, read_bodies, read_day
@@ -144,11 +144,14 @@ class _Endpoint:
         self._only_bytes: list[str] = []
 
     def compare(self) -> EndpointComparison:
-        with contextlib.closing(Pile()) as pile:
-            pile.fill(self._rows())
-            found = Findings(self._most)
-            for unequal in pile.unequal():
-                found.take(unequal)
+        found = Findings(self._most)
+        try:
+            with contextlib.closing(Pile()) as pile:
+                pile.fill(self._rows())
+                for unequal in pile.unequal():
+                    found.take(unequal)
+        except RecursionError as error:
+            raise Violated(f"{self._endpoint.name}: a record is nested too deep") from error
         return self._told(found)
 
     # --- reading

@@ -11,11 +11,11 @@ from ashore.exact import json_type, text_of
 
 MOST_FIELDS = 10_000
 """How many fields of an endpoint are told apart: some APIs use data as names."""
+DEEPEST = 64
+"""How deep fields are told apart; what is deeper is one value."""
 _MOST_NAMES = 100_000
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PIECE = 16
-_NOWHERE = -1
-"""Stands for all paths beyond those that are told apart."""
 
 Path = tuple[str | int | None, ...]
 """The way to a field: names, positions in lists, None for any position."""
@@ -93,8 +93,8 @@ class Shape:
             self._take_object(0, record)
         else:
             self._count((), type(record))
-            if type(record) is list:
-                self._take_list(self._id(0, None), record)
+            if type(record) is list and (place := self._id(0, None)) is not None:
+                self._take_list(place, record)
         if self._names > _MOST_NAMES:
             self._fold()
 
@@ -164,18 +164,22 @@ class Shape:
         for where, name, kind in values:
             if kind is dict or kind is list:
                 child = self._id(place, name) if name is not None else place
-                nested.append((where, kind, child if kind is dict else self._id(child, None)))
+                child = self._id(child, None) if kind is list and child is not None else child
+                if child is not None:
+                    nested.append((where, kind, child))
         self._names += len(like[2]) + 1
         self._alike[like] = alike = _Alike(tuple(nested))
         return alike
 
-    def _id(self, place: int, name: str | None) -> int:
-        """The number of a path, by the number of the path above it."""
+    def _id(self, place: int, name: str | None) -> int | None:
+        """The number of a path, by that of the path above it; None of one that is not told."""
         known = self._ids.get((place, name))
         if known is None:
+            if len(self._paths[place]) >= DEEPEST:
+                return None
             if len(self._paths) > MOST_FIELDS:
                 self.overfull = True
-                return _NOWHERE
+                return None
             known = self._ids[place, name] = len(self._paths)
             self._paths.append((*self._paths[place], name))
         return known
@@ -183,8 +187,6 @@ class Shape:
     def _fold(self) -> None:
         """Count the fields of all objects seen so far, so that the objects can be forgotten."""
         for (place, names, kinds), alike in self._alike.items():
-            if place == _NOWHERE:
-                continue
             path, number = self._paths[place], alike.number
             if names is None:
                 for kind in kinds:

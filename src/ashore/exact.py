@@ -3,13 +3,15 @@
 import json
 import re
 import secrets
+import sys
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Self
 
 _LITERAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?", re.ASCII)
 _LONGEST_EXPONENT = 15
-_MOST_DIGITS = 4000  # Python refuses to read integers of more than 4,300 digits
+_MOST_DIGITS = sys.get_int_max_str_digits() or 4300
+"""Python refuses to read longer integers."""
 _DOUBLE_DIGITS, _DOUBLE_EXPONENT = 15, 290
 """What of a decimal number a double gives back as it was: IEEE 754 keeps 15 digits."""
 _QUICK = 16
@@ -101,7 +103,7 @@ def _careful(literal: str) -> int | float | Decimal:
 
 
 def _integer(text: str) -> int | Decimal:
-    if len(text) <= _MOST_DIGITS:
+    if len(text.removeprefix("-")) <= _MOST_DIGITS:
         return int(text)
     number = _careful(text)
     return number if isinstance(number, Decimal) else int(number)

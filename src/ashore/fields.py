@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from ashore.drift import Path
+from ashore.drift import DEEPEST, Path
 from ashore.exact import is_precise, text_of
 
 ABSENT = object()
@@ -17,7 +17,10 @@ def differing(earlier: Any, later: Any, path: Path = ()) -> Iterator[tuple[Path,
     Lists of the same length are compared position by position, others as a whole. The values are
     those of ``exact.value_of``.
     """
-    if _is_object(earlier) and _is_object(later):
+    if len(path) >= DEEPEST:
+        if not _same(earlier, later):
+            yield path, earlier, later
+    elif _is_object(earlier) and _is_object(later):
         for name in sorted({*earlier, *later}):
             first, second = earlier.get(name, ABSENT), later.get(name, ABSENT)
             yield from differing(first, second, (*path, name))

@@ -163,6 +163,21 @@ def test_nothing_of_an_answer_steers_the_terminal(root: Path, diff: Callable[...
     assert endpoint(diff(D1, D2, "--json"), "items")["removed"] == 1
 
 
+@pytest.mark.parametrize("depth", [70, 400, 900, 960, 980])
+def test_what_is_nested_deep_is_compared_or_refused(
+    root: Path, diff: Callable[..., Ran], depth: int
+) -> None:
+    for day, value in ((D1, b"1"), (D2, b"2")):
+        deep = b'{"a":[' * (depth // 2) + value + b"]}" * (depth // 2)
+        land(root, day, {"items/page=1.json": b'{"data":{"list":[{"id":1,"a":%b}]}}' % deep})
+    ran = diff(D1, D2, "--json")
+    if ran.status == 4 and depth > 900:
+        assert "nested too deep" in ran.err
+        return
+    found = endpoint(ran, "items")
+    assert (found["changed"], len(found["changed_fields"])) == (1, 1)
+
+
 def test_examples_have_an_end_and_figures_have_none(root: Path, diff: Callable[..., Ran]) -> None:
     long = "x" * 5_000
     land(root, D1, {"items/page=1.json": items({"id": "a", "long": ""})})
