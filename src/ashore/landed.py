@@ -4,11 +4,8 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from ashore.bodies import Where, records_in
@@ -16,17 +13,15 @@ from ashore.catalog import Expression
 from ashore.errors import Violated
 from ashore.manifest import Manifest, read_manifest
 from ashore.naming import Day, is_within
+from ashore.read_ahead import READERS, read_ahead
 from ashore.spool import open_temporary, room
 from ashore.store import Store
 from ashore.units import whole_number
 from ashore.verify import lines
 
+__all__ = ["READERS", "LandedDay", "LandedObject", "read_bodies", "read_day", "records"]
 _PAGE = re.compile(r"page=(\d+)(?=\.json$|/)")
 _COLUMNS = "path, size, sha256, records, url, status, fetched_at, duration_ms, attempts, adopted"
-READERS = 8
-_AHEAD = 2**24
-_BUNDLE, _BUNDLE_BYTES = 64, 2**20
-"""How much is read ahead, in bytes, and how many small objects a reader reads in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +53,6 @@ class LandedObject:
     def order(self) -> str:
         """By what objects of an endpoint are sorted: their names, with page 2 before page 10."""
         return _PAGE.sub(lambda found: f"page={found[1]:0>20}", self.name)
-
-
-_Reading = Future[list[tuple[LandedObject, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,48 +138,7 @@ def read_bodies(
     Raises:
         Violated: when an object is missing, or its bytes are not those that landed.
     """
-    todo, running = _bundles(receipts), deque[tuple[int, _Reading]]()
-    executor = ThreadPoolExecutor(READERS)
-    try:
-        ahead = 0
-        for bundle in chain(todo, (None,)):
-            size = sum(each.bytes for each in bundle) if bundle else 0
-            while running and (bundle is None or ahead + size > _AHEAD or len(running) >= READERS):
-                done, reading = running.popleft()
-                yield from reading.result()
-                ahead -= done
-            if bundle:
-                running.append((size, executor.submit(_read, store, bundle)))
-                ahead += size
-    finally:
-        # Not waited for: a read that hangs must not hold whoever interrupts.
-        executor.shutdown(wait=False, cancel_futures=True)
-
-
-def _bundles(receipts: Iterable[LandedObject]) -> Iterator[list[LandedObject]]:
-    """Objects to read one after the other: many small ones, or a large one."""
-    bundle: list[LandedObject] = []
-    size = 0
-    for landed in receipts:
-        if bundle and (size + landed.bytes > _BUNDLE_BYTES or len(bundle) >= _BUNDLE):
-            yield bundle
-            bundle, size = [], 0
-        bundle.append(landed)
-        size += landed.bytes
-    if bundle:
-        yield bundle
-
-
-def _read(store: Store, bundle: list[LandedObject]) -> list[tuple[LandedObject, bytes]]:
-    return [(landed, _held(store, landed)) for landed in bundle]
-
-
-def _held(store: Store, landed: LandedObject) -> bytes:
-    body = store.read(landed.path)
-    if body is not None and hashlib.sha256(body).hexdigest() == landed.sha256:
-        return body
-    what = "it is missing" if body is None else "its bytes are not those that landed"
-    raise Violated(f"{landed.path}: {what}; `ashore verify` tells all that does not hold")
+    return read_ahead(store, receipts)
 
 
 def _fill(table: sqlite3.Connection, receipts: Iterable[LandedObject]) -> None:

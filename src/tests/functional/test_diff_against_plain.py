@@ -12,7 +12,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from ashore import bodies, diff
+from ashore import bodies, diff, intake
 from ashore.catalog import Source
 from ashore.catalog_file import read_catalog
 from ashore.comparison import EndpointComparison
@@ -142,7 +142,7 @@ def test_a_comparison_says_what_a_plain_one_says(
     limits = patch.multiple(bodies, _LARGE=0 if large else 2**22)
     with (
         limits,
-        patch.multiple(diff, _SMALL=2**21 if held else 0),
+        patch.multiple(intake, _SMALL=2**21 if held else 0),
         tempfile.TemporaryDirectory() as root,
     ):
         found = compared(days, key, Path(root))
