@@ -4,6 +4,7 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,10 +36,12 @@ _READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE
 _TOGETHER = 2_000
 _BYTES_TOGETHER = 2**22
 _FETCHED = 1_000
+_ENDING = 10.0
+"""Seconds that a query has to end after a signal."""
 _LONGEST_REASON = 500
 _OURS = f"{CATALOG}._landed"
 
-Place = Sequence[str | None]
+Place = tuple[str | None, ...]
 """An object's extraction date and its values of ``for_each``."""
 Values = tuple[str | None, ...]
 
@@ -49,6 +52,8 @@ class _Connection(Protocol):
     description: Any
 
     def execute(self, query: str, parameters: object = None) -> Any: ...  # noqa: ANN401
+
+    def interrupt(self) -> None: ...
 
     def fetchmany(self, size: int) -> list[Any]: ...
 
@@ -193,11 +198,24 @@ class Database:
     def answer(self, sql: str) -> Result:
         """Answer a query, which ``parsed`` has let through."""
         with _explained():
-            self._connection.execute(f"CREATE TABLE {_OURS}.result AS\n{sql}")
+            self._endable(f"CREATE TABLE {_OURS}.result AS\n{sql}")
             ((count,),) = self._rows(f"SELECT count(*) FROM {_OURS}.result")  # noqa: S608 - ours
             described = self._rows(f"DESCRIBE {_OURS}.result")
         headings = tuple(Heading(name, kind) for name, kind, *_ in described)
         return Result(headings, count, lambda: self._texts(headings))
+
+    def _endable(self, sql: str) -> None:
+        """Execute what may take long, in another thread: this one hears signals, and ends it."""
+        executor = ThreadPoolExecutor(1)
+        running = executor.submit(self._connection.execute, sql)
+        try:
+            running.result()
+        except BaseException:
+            self._connection.interrupt()
+            wait([running], timeout=_ENDING)
+            raise
+        finally:
+            executor.shutdown(wait=False)
 
     def _texts(self, headings: Sequence[Heading]) -> Iterator[Values]:
         texts = ", ".join(text_sql(heading.name, heading.type) for heading in headings)
@@ -220,24 +238,32 @@ class _Chunk:
 
     def __init__(self, connection: _Connection, table: str, places: int) -> None:
         self._connection = connection
-        lists = [*(f"unnest(?::{place_type(i)}[])" for i in range(places)), "unnest(?::VARCHAR[])"]
-        self._insert = f"INSERT INTO {table} SELECT {', '.join(lists)}"
-        self._lists: list[list[str | None]] = [[] for _ in lists]
+        self._table = table
+        self._types = [place_type(position) for position in range(places)]
+        self._places: list[Place] = []
+        self._texts: list[str] = []
         self._bytes = 0
 
     def add(self, place: Place, text: str) -> None:
-        for values, value in zip(self._lists, (*place, text), strict=True):
-            values.append(value)
+        self._places.append(place)
+        self._texts.append(text)
         self._bytes += len(text)
-        if len(self._lists[-1]) >= _TOGETHER or self._bytes >= _BYTES_TOGETHER:
+        if len(self._texts) >= _TOGETHER or self._bytes >= _BYTES_TOGETHER:
             self.flush()
 
     def flush(self) -> None:
-        if self._lists[-1]:
-            self._connection.execute(self._insert, self._lists)
-        for values in self._lists:
-            values.clear()
-        self._bytes = 0
+        if not self._texts:
+            return
+        same = self._places[0] == self._places[-1] and len(set(self._places)) == 1
+        form = "?::{}" if same else "unnest(?::{}[])"
+        places = self._places[0] if same else [*map(list, zip(*self._places, strict=True))]
+        # One text is handed over much faster than a list of them, and no JSON holds a line end.
+        values = [*(form.format(kind) for kind in self._types), "unnest(string_split(?, chr(10)))"]
+        self._connection.execute(
+            f"INSERT INTO {self._table} SELECT {', '.join(values)}",
+            [*places, "\n".join(self._texts)],
+        )
+        self._places, self._texts, self._bytes = [], [], 0
 
 
 def _all_of(conditions: Sequence[Node]) -> Node:
@@ -260,13 +286,13 @@ def _explained() -> Iterator[None]:
     """What DuckDB has against a query, or against the room it has, in one line."""
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
-        raise Misconfigured(
-            f"the query needs more memory than --memory gives it: {_reason(error)}"
-        ) from error
     except duckdb.IOException as error:
         raise LocationUnusable(f"no room for temporary files (TMPDIR): {_reason(error)}") from error
     except duckdb.Error as error:
+        if isinstance(error, duckdb.OutOfMemoryException) or "could not allocate" in str(error):
+            raise Misconfigured(
+                f"the query needs more memory than --memory gives it: {_reason(error)}"
+            ) from error
         raise Misconfigured(f"the query cannot be answered: {_reason(error)}") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from ashore.folder import Folder
 from ashore.query import Question, ask
 from ashore.touched import Reference, references
 from tests.support.days import land
-from tests.support.process import ashore
+from tests.support.process import ashore, start
 
 CATALOG = """
 default = ["shop"]
@@ -244,11 +245,11 @@ WRITING = [
     "create table t as select 1",
     "export database 'out'",
     "pragma version",
-    "with w as (insert into shop.items values (1) returning *) select * from w",
     "explain analyze select 1",
     "",
 ]
 REACHING = [
+    "with w as (insert into shop.items values (1) returning *) select * from w",
     "select * from read_text('/etc/hostname')",
     "select * from read_csv('shop.toml')",
     "select * from 'shop.toml'",
@@ -299,6 +300,7 @@ def test_a_wrong_query_is_one_line(shell: Shell, folder: Path, sql: str, said: s
         (["select 1", "--date", "2026-11-20", "--latest"], 2, "exclude each other"),
         (["select 1", "--csv", "--json"], 2, "exclude each other"),
         (["select 1", "--memory", "much"], 2, "is not a size"),
+        (["select * from shop.items", "--memory", "100kB"], 2, "more memory than --memory"),
         ([], 2, "missing argument"),
     ],
 )
@@ -383,3 +385,19 @@ def test_a_location_in_s3_is_asked_as_a_folder_is(
     there = shell(folder, sql, "--json", "--to", s3_location)
     assert there.status == 0, there.err
     assert json.loads(there.out) == json.loads(shell(folder, sql, "--json").out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_query_that_takes_for_ever_ends_with_a_signal_and_leaves_nothing(
+    folder: Path, tmp_path: Path, sent: signal.Signals
+) -> None:
+    endless = "select count(*) from range(10**9::bigint) a, range(10**9::bigint) b where a < b"
+    with start(
+        *("query", "--catalog", "shop.toml", endless), cwd=folder, env={"TMPDIR": str(tmp_path)}
+    ) as running:
+        running.wait_for(lambda: any(tmp_path.glob("ashore-*/*.db")))
+        running.kill(sent)
+        ended = running.finish(20)
+    assert ended.status == 128 + sent
+    assert [*tmp_path.iterdir()] == []
