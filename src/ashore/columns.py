@@ -65,7 +65,7 @@ class Numbers:
         return "BIGINT" if most < 2**63 else "HUGEINT" if most < 2**127 else "VARCHAR"
 
 
-def is_kept(number: int | Decimal) -> bool:
+def is_kept(number: float | Decimal) -> bool:
     """Tell whether a double, written out, is the number that was written."""
     try:
         return Decimal(repr(float(number))) == number

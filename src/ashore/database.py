@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ashore.columns import WIDEST, Shape, columns, text_of
 from ashore.errors import LocationUnusable, Misconfigured
+from ashore.loading import Chunk, Connection, Place
 from ashore.touched import CATALOG, Node, View, nodes
 from ashore.views import place_type, quoted, text_sql, view_sql
 
@@ -33,29 +34,13 @@ _LOCKED = {
 }
 """Nobody can take these back while the database is open."""
 _READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
-_TOGETHER = 2_000
-_BYTES_TOGETHER = 2**22
 _FETCHED = 1_000
 _ENDING = 10.0
 """Seconds that a query has to end after a signal."""
 _LONGEST_REASON = 500
 _OURS = f"{CATALOG}._landed"
 
-Place = tuple[str | None, ...]
-"""An object's extraction date and its values of ``for_each``."""
 Values = tuple[str | None, ...]
-
-
-class _Connection(Protocol):
-    """What is used of a connection of DuckDB."""
-
-    description: Any
-
-    def execute(self, query: str, parameters: object = None) -> Any: ...  # noqa: ANN401
-
-    def interrupt(self) -> None: ...
-
-    def fetchmany(self, size: int) -> list[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +93,7 @@ class Database:
     Raises Misconfigured where the query is wrong, LocationUnusable where TMPDIR has no room.
     """
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         """Work on a connection."""
         self._connection = connection
         self._tables = 0
@@ -184,7 +169,7 @@ class Database:
         fields = ", ".join(f"p{i} {place_type(i)}" for i in range(len(names)))
         with _explained():
             self._connection.execute(f"CREATE TABLE {table} ({fields}, record VARCHAR)")
-            chunk = _Chunk(self._connection, table, len(names))
+            chunk = Chunk(self._connection, table, len(names))
             for place, record in records:
                 shape.see(record, WIDEST)
                 if place:
@@ -231,39 +216,6 @@ class Database:
     def _rows(self, sql: str, values: object = None) -> list[Any]:
         rows: list[Any] = self._connection.execute(sql, values).fetchall()
         return rows
-
-
-class _Chunk:
-    """Records on their way into a table, many at once."""
-
-    def __init__(self, connection: _Connection, table: str, places: int) -> None:
-        self._connection = connection
-        self._table = table
-        self._types = [place_type(position) for position in range(places)]
-        self._places: list[Place] = []
-        self._texts: list[str] = []
-        self._bytes = 0
-
-    def add(self, place: Place, text: str) -> None:
-        self._places.append(place)
-        self._texts.append(text)
-        self._bytes += len(text)
-        if len(self._texts) >= _TOGETHER or self._bytes >= _BYTES_TOGETHER:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self._texts:
-            return
-        same = self._places[0] == self._places[-1] and len(set(self._places)) == 1
-        form = "?::{}" if same else "unnest(?::{}[])"
-        places = self._places[0] if same else [*map(list, zip(*self._places, strict=True))]
-        # One text is handed over much faster than a list of them, and no JSON holds a line end.
-        values = [*(form.format(kind) for kind in self._types), "unnest(string_split(?, chr(10)))"]
-        self._connection.execute(
-            f"INSERT INTO {self._table} SELECT {', '.join(values)}",
-            [*places, "\n".join(self._texts)],
-        )
-        self._places, self._texts, self._bytes = [], [], 0
 
 
 def _all_of(conditions: Sequence[Node]) -> Node:

@@ -11,8 +11,9 @@ from ashore.bodies import records_in
 from ashore.catalog import Catalog, Source
 from ashore.columns import KEPT
 from ashore.complete import CompleteDays
-from ashore.database import Database, Place, Result, open_database
+from ashore.database import Database, Result, open_database
 from ashore.landed import LandedObject, read_bodies, read_day
+from ashore.loading import Place
 from ashore.manifest import Manifest
 from ashore.naming import Day
 from ashore.store import Store
