@@ -14,11 +14,14 @@ Place = tuple[str | None, ...]
 class Connection(Protocol):
     """What is used of a connection of DuckDB."""
 
-    def execute(self, query: str, parameters: object = None) -> Any: ...  # noqa: ANN401
+    def execute(self, query: str, parameters: object = None) -> Any:  # noqa: ANN401 - itself
+        """Execute one statement."""
 
-    def interrupt(self) -> None: ...
+    def interrupt(self) -> None:
+        """End what is being executed, from another thread."""
 
-    def fetchmany(self, size: int) -> list[Any]: ...
+    def fetchmany(self, size: int) -> list[Any]:
+        """Return the next rows of the last statement; none at its end."""
 
 
 class Chunk:
