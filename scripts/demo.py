@@ -1,4 +1,4 @@
-"""See a day land, be verified, be killed and resumed: against recorded answers, without a network.
+"""See a day land, be proved, killed, resumed and shown: from recorded answers, without a network.
 
 make demo             into a folder
 make demo STORE=s3    into a local S3 server
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime as dt
 import os
 import shlex
 import shutil
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ashore.catalog_file import read_catalog, text_of
-from ashore.standin import Standin, catalog_text
+from ashore.standin import EDITIONS, Standin, catalog_text
 
 RATE = "40/s"
 _KILL_AFTER = 80  # requests of the run that is killed
@@ -36,19 +37,29 @@ class Stage:
     second: str
     environment: Mapping[str, str]
 
+    @property
+    def report(self) -> str:
+        """Where the page about the location is written: beside it, as ``landing-report.html``."""
+        return f"{self.location.rpartition('/')[2]}-report.html"
+
 
 def main() -> int:
     """Show everything; return 0 when all of it went as told."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--store", choices=["folder", "s3"], default="folder")
     store = parser.parse_args().store
-    with Standin() as standin, _stage(store) as stage, tempfile.TemporaryDirectory() as folder:
+    with (
+        Standin(edition=EDITIONS[-1]) as standin,
+        _stage(store) as stage,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         catalog = Path(folder) / "standin.toml"
         catalog.write_text(catalog_text(standin.url, RATE, text_of(None)), encoding="utf-8")
         _introduce(standin)
         _land(standin, catalog, stage)
         _prove(catalog, stage)
         _kill_and_resume(standin, catalog, stage)
+        _report(standin, catalog, stage)
         _conclude(stage)
     return 0
 
@@ -108,12 +119,22 @@ def _kill_and_resume(standin: Standin, catalog: Path, stage: Stage) -> None:
     _ashore(["verify", "--to", stage.second], stage)
 
 
+def _report(standin: Standin, catalog: Path, stage: Stage) -> None:
+    _say("6. Land the day before, as the API answered then, and see on a page what changed")
+    standin.edition = EDITIONS[0]
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+    where = ["--catalog", str(catalog), "--to", stage.location]
+    _ashore(["extract", *where, "--date", str(yesterday)], stage)
+    _ashore(["report", *where, "--output", stage.report], stage)
+
+
 def _conclude(stage: Stage) -> None:
     _say("What you saw")
     print("  a day landed and was proved, a second run asked nothing, a killed run was resumed")
     print(f"  look around in {stage.location} and {stage.second}")
     if stage.location.startswith("s3://"):
         print("  (they were in a local S3 server, which is gone now)")
+    print(f"  open in a browser: {Path(stage.report).absolute()}")
     print("Next")
     print("  make run                     today's real countries, into countries/ (internet)")
     print("  make run TO=s3://bucket/raw  the same into S3, with the AWS profile `dev`")

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,18 +18,10 @@ from ashore.ledger import Failure
 from ashore.progress import Observer
 from ashore.receipts import Receipt
 from ashore.redaction import on_one_line
-from ashore.status import DayStatus, State
 from ashore.units import human_bytes, human_seconds
 from ashore.verify import Verdict
 
 _VIOLATIONS_TOLD = 20
-_COLOURS = {
-    State.COMPLETE: "green",
-    State.INCOMPLETE: "yellow",
-    State.MISSING: "red",
-    State.NOT_YET_DUE: "dim",
-    State.DAMAGED: "red",
-}
 
 
 def console(*, stderr: bool = True) -> Console:
@@ -163,18 +155,6 @@ def summary(ended: Outcome) -> str:
         f"{document['objects']} objects, {human_bytes(document['bytes'])}; requests sent "
         f"{requests['sent']}, retried {requests['retried']}, objects adopted {requests['adopted']}"
     )
-
-
-def calendar(days: Iterable[DayStatus]) -> Table:
-    """Return the calendar of days as a table."""
-    table = Table()
-    for heading in ("day", "source", "state", ""):
-        # Folded, not cut: in a long path the end is what tells.
-        table.add_column(heading, overflow="fold")
-    for each in days:
-        state = f"[{_COLOURS[each.state]}]{each.state.value}[/]"
-        table.add_row(str(each.day.date), shown(each.day.source), state, shown(each.said))
-    return table
 
 
 def forecast(plan: Plan) -> Table:

@@ -91,9 +91,11 @@ class Folder:
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, or None where there is none."""
-        with self._usable(self._root / path):
+        name = f"{self._root}/{path}"
+        with self._usable(name):
             try:
-                return (self._root / path).read_bytes()
+                with open(name, "rb") as file:
+                    return file.read()
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
@@ -136,10 +138,11 @@ class Folder:
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the folders directly in a folder."""
-        with self._usable(self._root / prefix):
-            if not self._root.is_dir():
+        top = f"{self._root}/{prefix}"
+        with self._usable(top):
+            if not os.path.isdir(self._root):
                 raise LocationUnusable(f"{self.root}: there is no such folder")
-            with contextlib.suppress(FileNotFoundError), os.scandir(self._root / prefix) as entries:
+            with contextlib.suppress(FileNotFoundError), os.scandir(top) as entries:
                 for entry in sorted(entries, key=lambda entry: entry.name):
                     if entry.is_dir():
                         yield f"{prefix}{entry.name}/"

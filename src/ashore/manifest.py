@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -143,12 +143,13 @@ def read_manifest(store: Store, day: Day) -> Manifest | None:
 
 def read_attempts(store: Store, day: Day) -> list[tuple[Started, Attempt | None]]:
     """Return the runs of a day in the order of their ids: how each began, and how it failed."""
-    runs = []
-    for folder in sorted(store.folders(f"{day.manifests}runs/")):
-        started = _read(store, f"{folder}started.json", Started)
-        if started and not started.check:
-            runs.append((started, _read(store, f"{folder}attempt.json", Attempt)))
-    return runs
+    return [*_runs(store, sorted(store.folders(f"{day.manifests}runs/")))]
+
+
+def latest_run(store: Store, day: Day) -> tuple[Started, Attempt | None] | None:
+    """Return the latest run of a day, by its id, and read no other; None where there was none."""
+    folders = sorted(store.folders(f"{day.manifests}runs/"), reverse=True)
+    return next(_runs(store, folders), None)
 
 
 def days(store: Store) -> Iterator[Day]:
@@ -169,6 +170,13 @@ def latest_complete(store: Store, source: str, before: dt.date) -> Manifest | No
             if manifest is not None:
                 return manifest
     return None
+
+
+def _runs(store: Store, folders: Iterable[str]) -> Iterator[tuple[Started, Attempt | None]]:
+    for folder in folders:
+        started = _read(store, f"{folder}started.json", Started)
+        if started and not started.check:
+            yield started, _read(store, f"{folder}attempt.json", Attempt)
 
 
 def _read(store: Store, path: str, model: type[Model]) -> Model | None:

@@ -96,6 +96,24 @@ every_day = option("--all", "every_day", is_flag=True, help="Every complete day.
 days = option(
     "--days", type=click.IntRange(1, 36_500), default=30, show_default=True, help="How many days."
 )
+report_days = option(
+    "--days",
+    type=click.IntRange(1, 36_500),
+    default=365,
+    show_default=True,
+    help="How many days, up to today.",
+)
+output = option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    metavar="FILE",
+    help="Where to write the page; a report that lies there is replaced.",
+)
+force = option(
+    "--force", is_flag=True, help="Replace what lies there, also if it is no report of ashore."
+)
 check_days = option(
     "--check", is_flag=True, help="Exit with 4 if a day that is due is not complete."
 )
@@ -133,3 +151,29 @@ standin_catalog = option(
     show_default=True,
     help="Where to write the catalog.",
 )
+in_csv = option("--csv", "in_csv", is_flag=True, help="Print CSV, with a line of names first.")
+latest_day = option(
+    "--latest", is_flag=True, help="Ask only the latest complete day of each source."
+)
+memory = option(
+    "--memory",
+    type=Written("size", units.size),
+    default="512MiB",
+    show_default=True,
+    help="What the database may use; more than that waits in TMPDIR.",
+)
+sql = click.argument("sql", metavar="SQL")
+earlier = click.argument("earlier", metavar="D1")
+later = click.argument("later", metavar="D2")
+source = click.argument("source", required=False, metavar="[SOURCE]")
+endpoint = option(
+    "--endpoint", multiple=True, metavar="NAME", help="Only this endpoint, instead of all."
+)
+examples = option(
+    "--examples",
+    type=click.IntRange(0, 100_000),
+    default=20,
+    show_default=True,
+    help="How many records of each kind are shown; figures are of all.",
+)
+summary = option("--summary", is_flag=True, help="Only figures: no fields, no records.")

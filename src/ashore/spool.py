@@ -20,14 +20,11 @@ class Spool:
 
     def __init__(self) -> None:
         """Begin empty."""
-        # An empty name is SQLite's for a private temporary database: https://sqlite.org/inmemorydb.html
-        self._table = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._table = open_temporary()
         # The file goes with its last user, also where an error passed by whoever would close it.
         weakref.finalize(self, self._table.close)
         self._lock = threading.Lock()
         self._pending: list[tuple[bytes, str]] = []
-        self._table.execute("PRAGMA journal_mode = OFF")
-        self._table.execute("PRAGMA synchronous = OFF")
         self._table.execute("CREATE TABLE spool (path BLOB PRIMARY KEY, text TEXT) WITHOUT ROWID")
 
     def put(self, path: str, text: str = "") -> None:
@@ -66,12 +63,12 @@ class Spool:
         self._table.close()
 
     def _do(self, statement: str, *values: bytes) -> list[tuple[Any, ...]]:
-        with self._lock, _room():
+        with self._lock, room():
             self._flush()
             return self._table.execute(statement, values).fetchall()
 
     def _flush(self) -> None:
-        with _room():
+        with room():
             self._table.executemany("INSERT OR REPLACE INTO spool VALUES (?, ?)", self._pending)
         self._pending.clear()
 
@@ -81,9 +78,19 @@ def _key(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
+def open_temporary() -> sqlite3.Connection:
+    """Open a database in a temporary file that goes away by itself."""
+    # An empty name is SQLite's for a private temporary database: https://sqlite.org/inmemorydb.html
+    database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("PRAGMA synchronous = OFF")
+    return database
+
+
 @contextlib.contextmanager
-def _room() -> Iterator[None]:
+def room() -> Iterator[None]:
+    """Tell the operator, not the developers, where TMPDIR has no room."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except (sqlite3.OperationalError, OSError) as error:
         raise LocationUnusable(f"no room for temporary files (TMPDIR): {error}") from error

@@ -176,7 +176,7 @@ def _receipts(store: Store, day: Day, manifest: Manifest, kept: Spool) -> Iterat
     path = manifest.receipts.path
     if not is_within(path, day.manifests):
         return
-    for number, line in enumerate(_lines(store.stream(path)), start=1):
+    for number, line in enumerate(lines(store.stream(path)), start=1):
         try:
             expected = _expected(day, line)
         except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError):
@@ -193,7 +193,8 @@ def _expected(day: Day, line: bytes) -> _Expected:
     return _Expected(path, size, sha256)
 
 
-def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines of what comes in pieces; one of many mebibytes is cut."""
     left = b""
     for piece in pieces:
         *whole, left = (left + piece).split(b"\n")

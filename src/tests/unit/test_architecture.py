@@ -11,8 +11,8 @@ ROOT = PACKAGE.parents[1]
 MODULES = sorted(path.stem for path in PACKAGE.glob("[a-z]*.py"))
 PURE = [
     *("agenda", "answers", "catalog", "catalog_checks", "catalog_file", "cost", "dates"),
-    *("decoding", "errors", "expectations", "governor", "ledger", "naming", "planning"),
-    *("progress", "retrying", "sets", "units", "urls"),
+    *("columns", "decoding", "errors", "expectations", "governor", "ledger", "naming", "planning"),
+    *("progress", "retrying", "sets", "touched", "units", "urls", "views"),
 ]
 EDGES = {"requests", "boto3", "botocore", "urllib3"}
 

@@ -1,5 +1,6 @@
 """What the documents say is what the program does."""
 
+import itertools
 import re
 import shlex
 import tomllib
@@ -113,10 +114,15 @@ def test_no_page_names_a_variable_that_is_not_looked_at(page: Path) -> None:
 
 
 def command_lines(page: Path) -> Iterator[list[str]]:
-    called = re.compile(r"^ *(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?ashore +(.*)$", re.MULTILINE)
+    # What stands in quotes may go on over lines.
+    called = re.compile(
+        r"""^ *(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?ashore +((?:"[^"]*"|'[^']*'|[^"'#\n]|\#.*)*)$""",
+        re.MULTILINE,
+    )
     for block in fenced(page, "sh"):
         for rest in called.findall(block.replace("\\\n", " ")):
-            yield shlex.split(rest, comments=True)
+            words = shlex.split(rest, comments=True)
+            yield [*itertools.takewhile(lambda word: word not in {"|", "<"}, words)]
 
 
 @every_page
