@@ -1,4 +1,4 @@
-"""The command line: the only module that prints."""
+"""The command line: from arguments to commands, and from errors to exit statuses."""
 
 import contextlib
 import datetime as dt
@@ -7,15 +7,24 @@ import os
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ashore import __version__, options
+from ashore import __version__, cli_reading, options
 from ashore.errors import AshoreError, ExitStatus, Misconfigured, gravest
+from ashore.printing import (
+    OutputLostError,
+    explain,
+    explain_bug,
+    log_line,
+    print_json,
+    print_lines,
+    say,
+    show,
+)
 from ashore.signals import (
     Control,
     Terminated,
@@ -25,8 +34,6 @@ from ashore.signals import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from ashore.job import Job, Outcome
     from ashore.progress import Observer
 
@@ -59,11 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         return _answer(list(sys.argv[1:] if argv is None else argv))
-    except _OutputLostError as lost:
+    except OutputLostError as lost:
         # What is still buffered must not fail again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if lost.reason is not None:
-            _say(f"standard output cannot be written ({lost.reason}); what was done stands")
+            say(f"standard output cannot be written ({lost.reason}); what was done stands")
         return int(ExitStatus.UNEXPECTED)
 
 
@@ -74,17 +81,17 @@ def _answer(arguments: list[str]) -> int:
         with ended_by_sigterm():
             return int(cli.main(arguments, prog_name="ashore", standalone_mode=False) or 0)
     except click.ClickException as error:
-        return _explain(ExitStatus.MISCONFIGURED, _usage(error), as_json=as_json)
+        return explain(ExitStatus.MISCONFIGURED, _usage(error), as_json=as_json)
     except AshoreError as error:
-        return _explain(error.status, str(error), as_json=as_json)
+        return explain(error.status, str(error), as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
-        return _explain(ExitStatus.INTERRUPTED, "interrupted", as_json=as_json)
+        return explain(ExitStatus.INTERRUPTED, "interrupted", as_json=as_json)
     except Terminated:
-        return _explain(ExitStatus.TERMINATED, "terminated", as_json=as_json)
-    except _OutputLostError:
+        return explain(ExitStatus.TERMINATED, "terminated", as_json=as_json)
+    except OutputLostError:
         raise
     except Exception as error:  # noqa: BLE001 - a bug: its traceback is for the developers
-        return _explain_bug(error, as_json=as_json)
+        return explain_bug(error, as_json=as_json)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -94,6 +101,10 @@ def cli() -> None:
 
     Every option can also come from the environment, as ASHORE_<OPTION>.
     """
+
+
+for _command in (cli_reading.status, cli_reading.report, cli_reading.diff, cli_reading.query):
+    cli.add_command(_command)
 
 
 @cli.command()
@@ -131,7 +142,7 @@ def extract(
 
         todo = _jobs(sources, location, date, catalog_file, **more)
         if control.signal is not None:
-            return _explain(control.signal, _UNBEGUN, as_json=more["as_json"])
+            return explain(control.signal, _UNBEGUN, as_json=more["as_json"])
         if more["check"]:
             with ended_by_signals():
                 return _tell(command.try_out(todo), as_json=more["as_json"])
@@ -204,10 +215,10 @@ def plan(sources: tuple[str, ...], location: str, catalog_file: Path | None, as_
     plans = [forecast.plan(store if there else None, source, today) for source in selected]
     monthly = cost.month(plans)
     if as_json:
-        return _print_json(ExitStatus.COMPLETE, plans=plans, cost=monthly)
+        return print_json(ExitStatus.COMPLETE, plans=plans, cost=monthly)
     for each in plans:
-        _show(display.forecast(each))
-    _print(*display.bill(monthly))
+        show(display.forecast(each))
+    print_lines(*display.bill(monthly))
     return ExitStatus.COMPLETE
 
 
@@ -241,219 +252,14 @@ def verify(
     status = gravest(ExitStatus.COMPLETE if v.holds else ExitStatus.VIOLATED for v in verdicts)
     if as_json:
         error = None if status is ExitStatus.COMPLETE else f"a day does not hold; {_DAMAGED}"
-        return _print_json(status, error=error, days=verdicts)
+        return print_json(status, error=error, days=verdicts)
     for each in verdicts:
-        _show(display.shown(display.verdict(each)))
+        show(display.shown(display.verdict(each)))
         for problem in each.problems:
-            _say(problem)
+            say(problem)
     if status is not ExitStatus.COMPLETE:
-        _say(_DAMAGED)
+        say(_DAMAGED)
     return status
-
-
-@cli.command()
-@options.sources
-@options.to
-@options.catalog
-@options.days
-@options.check_days
-@options.as_json
-def status(
-    sources: tuple[str, ...],
-    location: str,
-    catalog_file: Path | None,
-    days: int,
-    check: bool,
-    as_json: bool,
-) -> int:
-    """Show a calendar of days: complete, incomplete and why, missing, not yet due.
-
-    Of the catalog's default sources and all sources in the location, unless some are named.
-
-    \b
-    Examples:
-      ashore status --days 7
-      ashore status --check     # for monitoring: 4 if a day that is due is not complete
-    """
-    from ashore.calendar_view import Calendars, Remarks
-    from ashore.calendars import by_source, summary
-    from ashore.catalog_file import read_catalog
-    from ashore.location import open_store
-    from ashore.status import READERS, look
-
-    default = read_catalog(catalog_file).default
-    shown = look(open_store(location, READERS), default, sources, days)
-    wanting = [
-        f"{d.day.source} {d.day.date}: {d.state.value}: {d.said}" for d in shown if d.wanting
-    ]
-    result = ExitStatus.VIOLATED if check and wanting else ExitStatus.COMPLETE
-    if as_json:
-        error = "; ".join(wanting) if result else None
-        summaries = [summary(of_it) for of_it in by_source(shown).values()]
-        return _print_json(result, error=error, days=shown, sources=summaries)
-    _show(Calendars(shown))
-    _show(Remarks(shown))
-    for line in wanting if check else ():
-        _say(line)
-    return result
-
-
-@cli.command()
-@options.sources
-@options.to
-@options.catalog
-@options.report_days
-@options.output
-@options.force
-@options.as_json
-def report(
-    sources: tuple[str, ...],
-    location: str,
-    catalog_file: Path | None,
-    days: int,
-    output: Path,
-    force: bool,
-    as_json: bool,
-) -> int:
-    """Write a page about a location: calendar, figures over time, the last days in full.
-
-    One HTML file that needs no network and runs no script. Of the catalog's default sources and
-    all sources in the location, unless some are named. Nothing in the location is changed.
-
-    \b
-    Examples:
-      ashore report
-      ashore report world_bank --to s3://bucket/prefix --days 3650 --output world_bank.html
-    """
-    from ashore import display, page, report, report_file
-    from ashore.catalog_file import read_catalog
-    from ashore.location import open_store
-    from ashore.units import human_bytes
-
-    catalog, store = read_catalog(catalog_file), open_store(location, report.READERS)
-    report_file.check(output, store, force=force)
-    gathered = report.gather(store, catalog, sources, days)
-    size = report_file.write(page.render(gathered, page.linker_of(store, output)), output)
-    if as_json:
-        shown = [each.summary for each in gathered.sources]
-        return _print_json(ExitStatus.COMPLETE, output=output, bytes=size, sources=shown)
-    _show(display.shown(f"{output}: {human_bytes(size)}; open it in a browser"))
-    return ExitStatus.COMPLETE
-
-
-@cli.command()
-@options.earlier
-@options.later
-@options.source
-@options.to
-@options.catalog
-@options.endpoint
-@options.examples
-@options.summary
-@options.as_json
-def diff(
-    earlier: str,
-    later: str,
-    source: str | None,
-    location: str,
-    catalog_file: Path | None,
-    **more: Any,  # noqa: ANN401 - the other options, by name
-) -> int:
-    """Tell what changed from day D1 to day D2: records, fields, shape, bytes.
-
-    Of SOURCE, or of the catalog's default ones. Records belong together by the catalog's key;
-    where an endpoint has none, whole records are compared. Nothing in the location is changed.
-
-    \b
-    Examples:
-      ashore diff 2026-11-24 2026-11-25
-      ashore diff 2026-11-24 2026-11-25 world_bank --endpoint countries --json
-    """
-    from ashore import diff_view, display
-    from ashore.catalog_file import read_catalog
-    from ashore.command import chosen
-    from ashore.dates import parse_date
-    from ashore.diff import READERS, compare
-    from ashore.location import open_store
-
-    days = parse_date(earlier, "D1"), parse_date(later, "D2")
-    selected = chosen(read_catalog(catalog_file), [source] if source else [])
-    store, most = open_store(location, READERS), 0 if more["summary"] else more["examples"]
-    with display.counting("reading") as tell:
-        compared = [
-            compare(store, each, *days, more["endpoint"], examples=most, tell=tell)
-            for each in selected
-        ]
-    if more["as_json"]:
-        return _print_json(ExitStatus.COMPLETE, sources=compared)
-    for each in compared:
-        for shown in diff_view.tables(each, summary=more["summary"]):
-            _show(shown)
-        for note in diff_view.notes(each):
-            _say(note)
-    return ExitStatus.COMPLETE
-
-
-@cli.command()
-@options.sql
-@options.to
-@options.catalog
-@options.date
-@options.latest_day
-@options.memory
-@options.in_csv
-@options.as_json
-def query(
-    sql: str,
-    location: str,
-    catalog_file: Path | None,
-    date: str | None,
-    latest: bool,
-    memory: int,
-    in_csv: bool,
-    as_json: bool,
-) -> int:
-    """Ask the records of complete days in SQL.
-
-    One SELECT, or DESCRIBE; with - it is read from standard input. Each endpoint is a view called
-    SOURCE.ENDPOINT. Its columns are extraction_date, the values of for_each, and the fields of the
-    records. Needs DuckDB: pip install 'ashore[query]'
-
-    \b
-    Examples:
-      ashore query "select date, sum(value) from world_bank.population group by date" --latest
-      ashore query "describe world_bank.countries" --latest
-      ashore query - --csv < question.sql
-    """
-    from ashore import display, results
-    from ashore.catalog_file import read_catalog
-    from ashore.dates import parse_date
-    from ashore.location import open_store
-    from ashore.query import READERS, Question, ask
-
-    if in_csv and as_json:
-        raise Misconfigured("--csv and --json exclude each other; give one of them")
-    if date and latest:
-        raise Misconfigured("--date and --latest exclude each other; give one of them")
-    text = sys.stdin.read() if sql == "-" else sql
-    question = Question(text, parse_date(date, "--date") if date else None, latest, memory)
-    declared, store = read_catalog(catalog_file), open_store(location, READERS)
-    with contextlib.ExitStack() as stack:
-        with display.counting("reading") as tell:
-            answer = stack.enter_context(ask(store, declared, question, tell))
-        if answer.reading.otherwise:
-            _say(answer.reading.said)
-        if as_json:
-            head = {"format": 1, "exit_status": 0, "error": None, "read": answer.reading.told}
-            _print(*results.json_lines(answer.result, head))
-        elif in_csv:
-            for lines in results.csv_lines(answer.result, on_terminal=sys.stdout.isatty()):
-                _write(lines)
-        else:
-            drawn, said = results.table(answer.result, display.console(stderr=False).width)
-            _show(drawn)
-            _print(said)
-    return ExitStatus.COMPLETE
 
 
 @cli.group()
@@ -484,11 +290,11 @@ def catalog_check(file: Path | None, catalog_file: Path | None, as_json: bool) -
         if not os.environ.get(name)
     ]
     if as_json:
-        return _print_json(ExitStatus.COMPLETE, sources=list(read.sources), warnings=unset)
+        return print_json(ExitStatus.COMPLETE, sources=list(read.sources), warnings=unset)
     for warning in unset:
-        _say(f"warning: {warning}")
+        say(f"warning: {warning}")
     names, default = ", ".join(read.sources), ", ".join(read.default)
-    _show(display.shown(f"{path or PACKAGED}: right; sources: {names}; default: {default}"))
+    show(display.shown(f"{path or PACKAGED}: right; sources: {names}; default: {default}"))
     return ExitStatus.COMPLETE
 
 
@@ -511,8 +317,8 @@ def catalog_show(sources: tuple[str, ...], catalog_file: Path | None, as_json: b
     selected = chosen(read, sources or list(read.sources))
     document = {source.name: described(source) for source in selected}
     if as_json:
-        return _print_json(ExitStatus.COMPLETE, default=list(read.default), sources=document)
-    _print(in_json(json.dumps(document, indent=2, ensure_ascii=False)))
+        return print_json(ExitStatus.COMPLETE, default=list(read.default), sources=document)
+    print_lines(in_json(json.dumps(document, indent=2, ensure_ascii=False)))
     return ExitStatus.COMPLETE
 
 
@@ -560,21 +366,13 @@ def standin(
         except OSError as error:
             raise Misconfigured(f"{more['catalog_to']}: {error.strerror}") from error
         told = f"serving on {server.url}; try: ashore extract --catalog {more['catalog_to']}"
-        _show(display.shown(told))
+        show(display.shown(told))
         sys.stdout.flush()
         threading.Event().wait()
     return ExitStatus.COMPLETE
 
 
 # --- what is shown, and where
-
-
-class _OutputLostError(Exception):
-    """Standard output takes no more."""
-
-    def __init__(self, reason: str | None) -> None:
-        self.reason = reason
-        """Why; None where whoever read it has gone, and would not read that either."""
 
 
 @contextlib.contextmanager
@@ -594,44 +392,6 @@ def _observing(level: str) -> "Iterator[Observer]":
         log.logger.removeHandler(handler)
 
 
-@contextlib.contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise _OutputLostError(None) from error
-    except OSError as error:
-        raise _OutputLostError(error.strerror) from error
-
-
-def _print(*lines: str) -> None:
-    """Print lines on standard output."""
-    with _writing():
-        for line in lines:
-            click.echo(line)
-
-
-def _write(text: str) -> None:
-    """Write text with its own line ends on standard output."""
-    with _writing():
-        click.echo(text, nl=False)
-
-
-def _show(what: "RenderableType") -> None:
-    """Print a result on standard output."""
-    from ashore.display import console
-
-    with _writing():
-        console(stderr=False).print(what)
-
-
-def _say(text: str) -> None:
-    """Tell something on standard error."""
-    from ashore.redaction import on_one_line
-
-    click.echo(f"ashore: {on_one_line(text)}", err=True)
-
-
 def _metrics_teller() -> Callable[["Outcome"], None]:
     """What tells CloudWatch of each day, on standard error beside the log; often nothing."""
     from ashore import metrics
@@ -639,42 +399,16 @@ def _metrics_teller() -> Callable[["Outcome"], None]:
     namespace = metrics.namespace(os.environ)
     if namespace is None:
         return lambda _: None
-    return lambda outcome: click.echo(
-        json.dumps(metrics.embedded(outcome, namespace, dt.datetime.now(dt.UTC))), err=True
+    return lambda outcome: log_line(
+        json.dumps(metrics.embedded(outcome, namespace, dt.datetime.now(dt.UTC)))
     )
 
 
 def _tell(lines: list[str], *, as_json: bool) -> int:
     if as_json:
-        return _print_json(ExitStatus.COMPLETE, checked=lines)
-    _print(*lines)
+        return print_json(ExitStatus.COMPLETE, checked=lines)
+    print_lines(*lines)
     return ExitStatus.COMPLETE
-
-
-def _print_json(status: ExitStatus, error: str | None = None, **results: object) -> int:
-    """Print the one document that ``--json`` promises."""
-    from ashore.documents import plain
-
-    document = {"format": 1, "exit_status": int(status), "error": error, **results}
-    _print(json.dumps(plain(document), indent=2, sort_keys=True))
-    return int(status)
-
-
-def _explain(status: ExitStatus, text: str, *, as_json: bool) -> int:
-    for line in text.splitlines():
-        _say(line)
-    if as_json:
-        _print_json(status, error=text)
-    return int(status)
-
-
-def _explain_bug(error: Exception, *, as_json: bool) -> int:
-    """Show the developers where it happened; the text of an error may hold anything."""
-    from ashore.redaction import printable, without_any
-
-    click.echo(printable(without_any(traceback.format_exc())), err=True, nl=False)
-    text = without_any(f"a bug in ashore: {error!r}")
-    return _explain(ExitStatus.UNEXPECTED, text, as_json=as_json)
 
 
 def _usage(error: click.ClickException) -> str:
@@ -696,11 +430,11 @@ def _show_outcomes(
     failed += [f"a signal came before {not_begun} more sources"] if not_begun else []
     if as_json:
         error = "; ".join(failed) or None
-        _print_json(status, error=error, sources=[display.outcome(each) for each in outcomes])
+        print_json(status, error=error, sources=[display.outcome(each) for each in outcomes])
     for outcome in outcomes:
         if not as_json and outcome.document:
-            _show(display.ledger(outcome))
+            show(display.ledger(outcome))
         if not as_json and outcome.ran:
-            _show(display.summary(outcome))
+            show(display.summary(outcome))
         if not as_json and outcome.status is ExitStatus.COMPLETE:
-            _show(display.shown(f"{outcome.day.source} {outcome.day.date}: {outcome.reason}"))
+            show(display.shown(f"{outcome.day.source} {outcome.day.date}: {outcome.reason}"))
