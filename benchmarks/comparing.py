@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from process import carry_out
@@ -58,13 +58,27 @@ def landed(folder: Path, records: int, each: int, *, later: bool) -> Iterator[La
     folder.mkdir(parents=True)
     for page, first in enumerate(range(0, records, each), start=1):
         numbers = range(first, min(first + each, records))
-        found = [record(n, later=later) for n in numbers if n % 100 != (7 if later else 8)]
-        # The number of the request is in the body: no page has the same bytes on both days.
-        document = {"request": page + later, "data": {"list": found}}
-        body = json.dumps(document, ensure_ascii=False).encode()
+        gone = 7 if later else 8
+        found = (record(n, later=later) for n in numbers if n % 100 != gone)
         name = f"page={page}.json"
-        (folder / name).write_bytes(body)
-        yield f"endpoint=items/{name}", len(body), hashlib.sha256(body).hexdigest()
+        digest, size = hashlib.sha256(), 0
+        with (folder / name).open("wb") as body:
+            for piece in pieces(page + later, found):
+                body.write(piece)
+                digest.update(piece)
+                size += len(piece)
+        yield f"endpoint=items/{name}", size, digest.hexdigest()
+
+
+def pieces(request: int, found: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
+    """Yield a body bit by bit: a process below is told to have peaked where this one did.
+
+    The number of the request is in the body: no page has the same bytes on both days.
+    """
+    yield f'{{"request": {request}, "data": {{"list": ['.encode()
+    for number, each in enumerate(found):
+        yield (", " if number else "").encode() + json.dumps(each, ensure_ascii=False).encode()
+    yield b"]}}"
 
 
 def measure(root: Path, records: int, each: int) -> str:
