@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from ashore.signals import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from ashore.engine import Engine
     from ashore.job import Job, Outcome
     from ashore.progress import Observer
 
@@ -106,6 +108,7 @@ def cli() -> None:
 @options.max_requests
 @options.allow_backdate
 @options.accept
+@options.scheduler
 @options.try_only
 @options.log_level
 @options.as_json
@@ -135,7 +138,8 @@ def extract(
         if more["check"]:
             with ended_by_signals():
                 return _tell(command.try_out(todo), as_json=more["as_json"])
-        with _observing(more["log_level"]) as observer:
+        with _engine(more["scheduler"]) as engine, _observing(more["log_level"]) as observer:
+            todo = [replace(job, engine=engine) for job in todo]
             outcomes = command.carry_out(todo, observer, control, _metrics_teller())
         status = gravest([outcome.status for outcome in outcomes])
         not_begun = len(todo) - len(outcomes)
@@ -144,6 +148,20 @@ def extract(
         # A signal that comes as late as this must not deny a manifest that stands.
         _show_outcomes(outcomes, status, not_begun, as_json=more["as_json"])
     return status
+
+
+@contextlib.contextmanager
+def _engine(scheduler: str | None) -> "Iterator[Engine]":
+    """What makes the tries: threads of this process, unless a cluster is asked for."""
+    if scheduler is None:
+        from ashore.engine import Threads
+
+        yield Threads()
+        return
+    from ashore.cluster import reached
+
+    with reached(scheduler) as engine:
+        yield engine
 
 
 def _jobs(

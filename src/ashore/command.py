@@ -24,7 +24,7 @@ from ashore.errors import (
 )
 from ashore.extract import begin, extract, new_run_id
 from ashore.fetch import check_certificates
-from ashore.governor import Host, Limit
+from ashore.governor import Host, RequestLimit
 from ashore.job import Job, Outcome
 from ashore.naming import Day
 from ashore.progress import Observer
@@ -106,7 +106,7 @@ def jobs(  # noqa: PLR0913 - each is said on the command line
     *,
     workers: int | None,
     until: float,
-    limit: Limit | None,
+    limit: RequestLimit | None,
     accepted: Collection[tuple[str, str]],
 ) -> list[Job]:
     """Return a job for each source, once all that can be wrong beforehand is known to be right.
@@ -173,7 +173,7 @@ def _in_time(job: Job, observer: Observer, control: Control) -> Outcome:
 
     A location may hang where no deadline reaches: in a write that S3 never answers, say.
     """
-    executor = ThreadPoolExecutor(job.workers, thread_name_prefix="worker")
+    executor = ThreadPoolExecutor(job.threads, thread_name_prefix="worker")
     ended = _begun(partial(extract, job, executor, observer, control))
     late = _late(job)
     try:

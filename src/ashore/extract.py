@@ -14,6 +14,7 @@ from typing import Any
 
 from ashore.budget import BudgetBook
 from ashore.closing import Closing, Sent, head
+from ashore.engine import Errand
 from ashore.errors import AshoreError, ExitStatus, Incomplete, LocationUnusable, gravest
 from ashore.expectations import Check, Figures
 from ashore.fetch import Sender
@@ -168,7 +169,7 @@ class _Extraction:
         job, governor = self._job, self._governor
         redactor = Redactor(job.secret)
         sender = Sender(self._source, job.secret, governor.turn, job.until)
-        workshop = Workshop(
+        local = Workshop(
             source=self._source,
             day=self._day,
             sender=sender,
@@ -179,13 +180,15 @@ class _Extraction:
             alone=self._alone(ledger),
             pause=governor.pause,
         )
-        bounds = Bounds(executor, job.workers, job.until, self._store.folds_case, self._control)
-        run = Run(workshop, governor, ledger, self._receipts, self._observer, bounds)
+        errand = Errand(self._store.root, self._run_id, job.workers, job.until)
+        hands = job.engine.hands(local, governor, errand)
+        bounds = Bounds(executor, job.threads, job.until, self._store.folds_case, self._control)
+        run = Run(hands, governor, ledger, self._receipts, self._observer, bounds)
         try:
             run.drive()
         finally:
             self._retried = run.retried
-            sender.close()
+            hands.close()
 
     def _alone(self, ledger: Ledger) -> dict[str, Callable[[Figures], list[Check]]]:
         """The checks that an endpoint's single set has to pass before it lands."""

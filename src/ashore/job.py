@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ashore.catalog import Source
+from ashore.engine import Engine, Threads
 from ashore.errors import ExitStatus
-from ashore.governor import Host, Limit
+from ashore.governor import Host, RequestLimit
 from ashore.naming import Day
 from ashore.store import Store
 
@@ -25,10 +26,16 @@ class Job:
     """The deadline on the monotonic clock."""
     host: Host = field(default_factory=Host)
     """Shared with all other jobs that ask the same host."""
-    limit: Limit | None = None
+    limit: RequestLimit | None = None
     accepted: Collection[tuple[str, str]] = ()
     """Pairs of endpoint and check that need not hold."""
     scheduled_at: dt.datetime | None = None
+    engine: Engine = field(default_factory=Threads)
+
+    @property
+    def threads(self) -> int:
+        """How many threads its run needs."""
+        return self.engine.threads(self.source, self.workers)
 
 
 @dataclass(frozen=True, slots=True)
