@@ -18,7 +18,7 @@ from ashore.planning import Request, SetKey
 from ashore.retrying import Failed, Try
 from ashore.tries import HeldPage, Result, Unsent, Workshop
 
-MOST = 16
+MOST = 8
 """Tries in one batch: see docs/scale.md for what larger ones would gain."""
 _MOST_THREADS = 512
 _GATHERING = 0.002  # seconds in which others may join a batch
@@ -55,7 +55,7 @@ def batch_size(source: Source, workers: int) -> int:
     """Return how many tries a batch may hold: one where each has to be counted by itself."""
     if source.rate or source.budget:
         return 1
-    return max(1, min(MOST, _MOST_THREADS // (2 * workers)))
+    return max(1, min(MOST, _MOST_THREADS // workers))
 
 
 @dataclass(frozen=True, slots=True)

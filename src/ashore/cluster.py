@@ -8,14 +8,14 @@ import contextlib
 import copy
 import importlib
 import logging
-import multiprocessing.util
 import os
+import re
 import signal
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -33,12 +33,14 @@ from ashore.retrying import Try
 from ashore.tries import Workshop
 
 LOCAL = "local"
+_ADDRESS = re.compile(r"(?:tcp|tls)://(?:[^/\s:\[\]]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _CONNECT = 10.0  # seconds
 _START = 60.0
 _HIRE = 30.0
 _IDLE = 30.0
 """Seconds for which a cluster may be without any worker."""
 _LOOK_EVERY = 1.0
+_SOON = 0.02
 _CLOSE = 1.2
 _BEYOND = 15.0
 _TALKATIVE = ("distributed", "tornado", "asyncio")
@@ -51,6 +53,10 @@ def reached(scheduler: str) -> Iterator[Engine]:
     Raises:
         Misconfigured: when Dask is not installed, or the cluster cannot be used.
     """
+    if scheduler != LOCAL and not _ADDRESS.fullmatch(scheduler):
+        raise Misconfigured(
+            f"--scheduler {printable(scheduler)} is no address; give tcp://host:8786, or local"
+        )
     distributed = _loaded()
     with contextlib.ExitStack() as opened:
         if scheduler == LOCAL:
@@ -88,7 +94,7 @@ def _workers_here(distributed: Any) -> Iterator[str]:  # noqa: ANN401
         )
         with _unheard_by_children():
             cluster = distributed.LocalCluster(
-                n_workers=int(os.environ.get("ASHORE_LOCAL_WORKERS") or _cores()),
+                n_workers=_cores(),
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
@@ -100,7 +106,8 @@ def _workers_here(distributed: Any) -> Iterator[str]:  # noqa: ANN401
             )
         # Last: what the processes shared is given back, which nothing does where a process ends by
         # itself, and multiprocessing would complain on standard error.
-        opened.callback(multiprocessing.util._run_finalizers, 0)  # noqa: SLF001
+        shared: Any = importlib.import_module("multiprocessing.util")
+        opened.callback(shared._run_finalizers, 0)  # noqa: SLF001
         opened.callback(_close, lambda: cluster.close(timeout=_CLOSE))
         yield cluster.scheduler_address
 
@@ -180,9 +187,8 @@ class Cluster:
         self._client, self._told = client, told
 
     def threads(self, source: Source, workers: int) -> int:
-        """Return as many threads as tries may be under way or at hand: they only wait."""
-        most = batch_size(source, workers)
-        return workers if most == 1 else 2 * workers * most
+        """Return as many threads as there may be tries in batches under way: they only wait."""
+        return workers * batch_size(source, workers)
 
     def hands(self, local: Workshop, governor: Governor, errand: Errand) -> Hands:
         """Hire the workers that are there.
@@ -207,6 +213,7 @@ class Cluster:
 
 @dataclass(slots=True)
 class _Hired:
+    address: str
     actor: Any
     future: Any
     batches: int = 0
@@ -226,22 +233,37 @@ class DaskCrew:
         self._changed = threading.Condition()
         self._ended = threading.Event()
         self._trouble: AshoreError | None = None
-        self._hire(self._present())
+        self._asked: dict[str, Any] = {}
+        self._present: frozenset[str] = frozenset()
+        self._hire_all()
         threading.Thread(target=self._watch, name="workers", daemon=True).start()
 
     def attempt(self, tries: list[Try], epoch: int) -> Report:
         """Let the worker that has the least to do make a batch."""
         hired = self._choose()
-        seconds = max(self._until - time.monotonic(), 0.0) + _BEYOND
         try:
-            report: Report = hired.actor.attempt(tries, epoch).result(timeout=seconds)
+            return self._awaited(hired, hired.actor.attempt(tries, epoch))
         except Exception as error:
             self._dismiss(hired)
             raise WorkerLost(str(error)) from error
         finally:
             with self._changed:
                 hired.batches -= 1
-        return report
+
+    def _awaited(self, hired: _Hired, answer: Any) -> Report:  # noqa: ANN401
+        """Wait for a report as long as its worker is there.
+
+        Dask tries for half a minute to reach a worker that is gone before it says so.
+        """
+        until = self._until + _BEYOND
+        while True:
+            try:
+                report: Report = answer.result(timeout=_LOOK_EVERY)
+            except TimeoutError:
+                if hired.address not in self._present or time.monotonic() > until:
+                    raise
+            else:
+                return report
 
     def bar(self, epoch: int) -> None:
         """Tell all workers, and wait for none."""
@@ -292,6 +314,7 @@ class DaskCrew:
         return bool(self._client.status != "running")
 
     def _dismiss(self, hired: _Hired) -> None:
+        """Give a worker nothing more, until it is hired anew."""
         with self._changed:
             self._hired = {a: each for a, each in self._hired.items() if each is not hired}
 
@@ -299,29 +322,34 @@ class DaskCrew:
         """Hire who comes; who goes is missed by the next batch."""
         while not self._ended.wait(_LOOK_EVERY):
             try:
-                present = self._present()
-                with self._changed:
-                    for address in self._hired.keys() - present.keys():
-                        del self._hired[address]
-                self._hire(present)
+                self._look()
             except AshoreError as error:
                 self._trouble = error
-            except Exception:  # noqa: BLE001, S112 - the scheduler is gone: whoever needs it says so
+            except Exception:  # noqa: BLE001, S112 - whoever needs the scheduler says it is gone
                 continue
 
-    def _present(self) -> Mapping[str, Any]:
-        workers: Mapping[str, Any] = self._client.scheduler_info()["workers"]
-        return workers
-
-    def _hire(self, present: Mapping[str, Any]) -> None:
-        """Begin an actor on each worker that has none yet.
+    def _hire_all(self) -> None:
+        """Wait until the workers that are there can begin, but not for one that goes away.
 
         Raises:
             AshoreError: when a worker cannot do what the run needs.
         """
+        until = time.monotonic() + _HIRE
+        self._look()
+        while self._asked and time.monotonic() < until:
+            time.sleep(_SOON)
+            self._welcome()
+
+    def _look(self) -> None:
+        """Ask for an actor on each worker that has none yet."""
+        present = self._present = frozenset(self._client.scheduler_info()["workers"])
+        with self._changed:
+            for address in self._hired.keys() - present:
+                del self._hired[address]
+        self._asked = {a: future for a, future in self._asked.items() if a in present}
         order = replace(self._order, seconds=max(self._until - time.monotonic(), 0.0))
-        begun = {
-            address: self._client.submit(
+        for address in present - self._hired.keys() - self._asked.keys():
+            self._asked[address] = self._client.submit(
                 Bench,
                 order,
                 actor=True,
@@ -330,15 +358,18 @@ class DaskCrew:
                 pure=False,
                 key=f"ashore-{uuid.uuid4().hex}",
             )
-            for address in present.keys() - self._hired.keys()
-        }
-        for address, future in begun.items():
+        self._welcome()
+
+    def _welcome(self) -> None:
+        """Take on the actors that are ready."""
+        for address, future in [each for each in self._asked.items() if each[1].done()]:
+            del self._asked[address]
             try:
-                actor = future.result(timeout=_HIRE)
+                actor = future.result(timeout=_LOOK_EVERY)
             except AshoreError as error:
                 raise type(error)(f"the worker {address}: {error}") from error
             except Exception:  # noqa: BLE001, S112 - it went away meanwhile
                 continue
             with self._changed:
-                self._hired[address] = _Hired(actor, future)
+                self._hired[address] = _Hired(address, actor, future)
                 self._changed.notify_all()

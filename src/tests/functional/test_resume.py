@@ -300,7 +300,7 @@ def test_a_run_that_may_ask_nothing_counts_what_lies_there(shop: Shop, api: Scri
 
 
 def test_what_is_missing_is_asked_before_what_lies_there_is_looked_at(
-    shop: Shop, api: ScriptedApi
+    shop: Shop, api: ScriptedApi, on_threads: None
 ) -> None:
     tree(api, ["a", "b", "c"])
     shop.declare(TREE, source="workers = 1")
