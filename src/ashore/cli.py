@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,8 +138,7 @@ def extract(
             with ended_by_signals():
                 return _tell(command.try_out(todo), as_json=more["as_json"])
         with _engine(more["scheduler"]) as engine, _observing(more["log_level"]) as observer:
-            todo = [replace(job, engine=engine) for job in todo]
-            outcomes = command.carry_out(todo, observer, control, _metrics_teller())
+            outcomes = command.carry_out(todo, observer, control, _metrics_teller(), engine)
         status = gravest([outcome.status for outcome in outcomes])
         not_begun = len(todo) - len(outcomes)
         if control.signal is not None and not_begun:
@@ -154,9 +152,9 @@ def extract(
 def _engine(scheduler: str | None) -> "Iterator[Engine]":
     """What makes the tries: threads of this process, unless a cluster is asked for."""
     if scheduler is None:
-        from ashore.engine import Threads
+        from ashore.engine import THREADS
 
-        yield Threads()
+        yield THREADS
         return
     from ashore.cluster import reached
 

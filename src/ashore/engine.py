@@ -80,3 +80,6 @@ class Threads:
     def hands(self, local: Workshop, governor: Governor, errand: Errand) -> Hands:  # noqa: ARG002
         """Return what is here."""
         return local
+
+
+THREADS = Threads()

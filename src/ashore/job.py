@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ashore.catalog import Source
-from ashore.engine import Engine, Threads
 from ashore.errors import ExitStatus
 from ashore.governor import Host, RequestLimit
 from ashore.naming import Day
@@ -30,12 +29,6 @@ class Job:
     accepted: Collection[tuple[str, str]] = ()
     """Pairs of endpoint and check that need not hold."""
     scheduled_at: dt.datetime | None = None
-    engine: Engine = field(default_factory=Threads)
-
-    @property
-    def threads(self) -> int:
-        """How many threads its run needs."""
-        return self.engine.threads(self.source, self.workers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Fixtures of the tests that run the whole program."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,9 @@ import pytest
 from tests.support.api import ScriptedApi
 from tests.support.dask_cluster import DaskCluster
 from tests.support.shop import SECRET, Shop
+
+ON_BOTH = {f"test_{name}" for name in ("resume", "retries", "shapes", "secrets", "expectations")}
+ON_BOTH |= {"test_budget"}
 
 
 @pytest.fixture(scope="session")
@@ -18,22 +21,26 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
         yield cluster
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of what every extraction promises on threads, and on Dask as well."""
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if module in ON_BOTH and "on_threads" not in metafunc.fixturenames:
+        executors = ["threads", pytest.param("dask", marks=pytest.mark.dask)]
+        metafunc.parametrize("executor", executors, indirect=True)
+
+
 @pytest.fixture(autouse=True)
 def executor(
-    request: pytest.FixtureRequest,
-    outer_environment: Mapping[str, str],
-    clean_environment: None,
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest, clean_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Extractions run on threads, or all of them on Dask: `make test-dask`."""
-    if outer_environment.get("ASHORE_TEST_EXECUTOR") == "dask":
+    """What makes the tries of an extraction: threads, unless the test asks for Dask."""
+    if getattr(request, "param", "threads") == "dask":
         monkeypatch.setenv("ASHORE_SCHEDULER", request.getfixturevalue("dask").address)
 
 
 @pytest.fixture
-def on_threads(executor: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what only threads promise, such as the order in which one thread works."""
-    monkeypatch.delenv("ASHORE_SCHEDULER", raising=False)
+def on_threads() -> None:
+    """Keeps a test from Dask: what it needs only threads have, such as an order of their work."""
 
 
 @pytest.fixture
