@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import importlib
 import json
 import os
 import shutil
@@ -22,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import distributed
 import psutil
 
 import report
 from figures import Spread
 from process import Ended, carry_out
 
+_DASK: Any = importlib.import_module("distributed")  # its own types are not complete
 _HERE = Path(__file__).resolve().parent
 DOCUMENT = _HERE.parent / "docs" / "scale.md"
 CLUSTERS = (1, 2, 4)
@@ -182,7 +183,7 @@ def _call(folder: Path, calls: int) -> str:
     store.prepare()
     store.create(f"{day.run('run')}started.json", Body.of(b"{}"))
     order = Order(source, day, str(place), "run", 600.0, {})
-    with _cluster(1) as cluster, distributed.Client(cluster) as client:
+    with _cluster(1) as cluster, _DASK.Client(cluster) as client:
         crew = DaskCrew(client, "local", order, time.monotonic() + 600)
         took = []
         began, cpu = time.monotonic(), time.process_time()
@@ -207,7 +208,7 @@ def _spread(took: Sequence[Took], figure: Callable[[Took], float]) -> Spread:
 def _seconds(ended: Ended, load: Load) -> float:
     """How long the run itself took, without the program's start."""
     told = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
-    run = next((line for line in told if line["event"] == "run_ended"), {})
+    run: dict[str, Any] = next((line for line in told if line["event"] == "run_ended"), {})
     if ended.status or run["requests"] != load.count + 1:
         raise SystemExit(f"the extraction failed:\n{ended.stderr}")
     return float(run["seconds"])
@@ -226,7 +227,7 @@ def _environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _cluster(workers: int) -> Iterator[Any]:
-    with distributed.LocalCluster(
+    with _DASK.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         host="127.0.0.1",

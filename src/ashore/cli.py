@@ -135,7 +135,7 @@ def extract(
         if control.signal is not None:
             return _explain(control.signal, _UNBEGUN, as_json=more["as_json"])
         if more["check"]:
-            with ended_by_signals():
+            with ended_by_signals(), _engine(more["scheduler"]):
                 return _tell(command.try_out(todo), as_json=more["as_json"])
         with _engine(more["scheduler"]) as engine, _observing(more["log_level"]) as observer:
             outcomes = command.carry_out(todo, observer, control, _metrics_teller(), engine)

@@ -99,6 +99,7 @@ def _workers_here(distributed: Any) -> Iterator[str]:  # noqa: ANN401
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 worker_dashboard_address=None,
                 memory_limit=0,
                 local_directory=folder,

@@ -223,11 +223,12 @@ def test_workers_of_another_version_are_told(
 def test_no_scheduler_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr(cluster, "_CONNECT", 0.5)
     shop.declare(TREE)
-    ran = shop.extract("--scheduler", address)
-    assert ran.status == 2
-    (line,) = ran.err.splitlines()
-    assert f"--scheduler {address}" in line
-    assert not shop.landing.exists()
+    for options in ([], ["--check"]):
+        ran = shop.extract("--scheduler", address, *options)
+        assert ran.status == 2
+        (line,) = ran.err.splitlines()
+        assert f"--scheduler {address}" in line
+        assert not shop.landing.exists()
 
 
 def test_without_the_extra_it_says_how_to_install_it(
