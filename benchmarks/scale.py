@@ -171,11 +171,11 @@ def _sizes(scene: Scene, load: Load, rounds: int) -> str:
 def _call(folder: Path, calls: int) -> str:
     """Tell what it costs to hand a batch over, without what is in it."""
     from ashore.catalog_file import read_catalog  # noqa: PLC0415
-    from ashore.cluster import DaskCrew  # noqa: PLC0415 - as below
     from ashore.crew import Order  # noqa: PLC0415 - what is measured, and not what measures
     from ashore.folder import Folder  # noqa: PLC0415
     from ashore.naming import Day  # noqa: PLC0415
     from ashore.store import Body  # noqa: PLC0415
+    from ashore.workforce import Workforce  # noqa: PLC0415 - as below
 
     source = next(iter(read_catalog(None).sources.values()))
     day, place = Day(source.name, dt.date(2026, 1, 1)), folder / "calls"
@@ -184,7 +184,7 @@ def _call(folder: Path, calls: int) -> str:
     store.create(f"{day.run('run')}started.json", Body.of(b"{}"))
     order = Order(source, day, str(place), "run", 600.0, {})
     with _cluster(1) as cluster, _DASK.Client(cluster) as client:
-        crew = DaskCrew(client, "local", order, time.monotonic() + 600)
+        crew = Workforce(client, "local", order, time.monotonic() + 600)
         took = []
         began, cpu = time.monotonic(), time.process_time()
         for _ in range(calls):
