@@ -10,6 +10,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def reached(scheduler: str) -> Iterator[Engine]:
             address = scheduler
         client = _connected(distributed, address, scheduler)
         opened.callback(_close, lambda: client.close(timeout=_CLOSE))
-        _compare(client)
+        _compare(client, scheduler)
         yield Cluster(client, scheduler)
 
 
@@ -136,17 +137,25 @@ def _connected(distributed: Any, address: str, told: str) -> Any:  # noqa: ANN40
     return client
 
 
-def _compare(client: Any) -> None:  # noqa: ANN401
+def _compare(client: Any, told: str) -> None:  # noqa: ANN401
     """Refuse workers of another version: what is handed over would mean something else there."""
-    found = client.run(
-        importlib.import_module("importlib.metadata").version, "ashore", on_error="return"
-    )
-    for worker, version in sorted(found.items()):
-        if isinstance(version, BaseException):
+    version = importlib.import_module("importlib.metadata").version
+    asking = ThreadPoolExecutor(1)
+    try:
+        asked = asking.submit(client.run, version, "ashore", on_error="return")
+        found = asked.result(timeout=_CONNECT)
+    except (TimeoutError, OSError) as error:
+        raise Misconfigured(
+            f"--scheduler {told}: not all of its workers answer; look at them"
+        ) from error
+    finally:
+        asking.shutdown(wait=False)
+    for worker, there in sorted(found.items()):
+        if isinstance(there, BaseException):
             raise Misconfigured(f"the worker {worker} has no ashore; install {__version__} there")
-        if version != __version__:
+        if there != __version__:
             raise Misconfigured(
-                f"the worker {worker} has ashore {version}, and here is {__version__}; "
+                f"the worker {worker} has ashore {there}, and here is {__version__}; "
                 "install the same everywhere"
             )
 

@@ -88,11 +88,21 @@ class Bench:
         self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="ashore")
         self._lock = threading.Lock()
         self._barred = 0.0
+        self._under_way = set[int]()
 
-    async def attempt(self, tries: Sequence[Try], epoch: int) -> Report:
+    async def attempt(self, batch: int, tries: Sequence[Try], epoch: int) -> Report:
         """Make one try of each request, one after the other, as long as all goes well."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, functools.partial(self.work, tries, epoch))
+        self._under_way.add(batch)
+        work = functools.partial(self.work, tries, epoch)
+        try:
+            return await loop.run_in_executor(self._threads, work)
+        finally:
+            self._under_way.discard(batch)
+
+    async def is_at(self, batch: int) -> bool:
+        """Tell whether that batch is under way here."""
+        return batch in self._under_way
 
     async def bar(self, epoch: float) -> None:
         """Begin no further try that was granted in that epoch or before."""

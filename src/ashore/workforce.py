@@ -5,6 +5,7 @@ what an actor is asked.
 """
 
 import contextlib
+import itertools
 import threading
 import time
 import uuid
@@ -21,6 +22,8 @@ _IDLE = 30.0
 """Seconds for which a cluster may be without any worker."""
 _LOOK_EVERY = 1.0
 _SOON = 0.02
+_SILENCE = 10.0
+"""Seconds after which a worker is asked whether it is still at its batch, and has to answer."""
 _BEYOND = 15.0
 """Seconds after the deadline for which a report is waited for."""
 
@@ -48,6 +51,7 @@ class Workforce:
         self._ended = threading.Event()
         self._trouble: AshoreError | None = None
         self._asked: dict[str, Any] = {}
+        self._numbers = itertools.count()
         self._present: frozenset[str] = frozenset()
         self._hire_all()
         threading.Thread(target=self._watch, name="workers", daemon=True).start()
@@ -56,7 +60,8 @@ class Workforce:
         """Let the worker that has the least to do make a batch."""
         hired = self._choose()
         try:
-            return self._awaited(hired, hired.actor.attempt(tries, epoch))
+            batch = next(self._numbers)
+            return self._awaited(hired, batch, hired.actor.attempt(batch, tries, epoch))
         except Exception as error:
             self._dismiss(hired)
             raise WorkerLost(str(error)) from error
@@ -64,20 +69,33 @@ class Workforce:
             with self._changed:
                 hired.batches -= 1
 
-    def _awaited(self, hired: _Hired, answer: Any) -> Report:  # noqa: ANN401
-        """Wait for a report as long as its worker is there.
+    def _awaited(self, hired: _Hired, batch: int, answer: Any) -> Report:  # noqa: ANN401
+        """Wait for a report as long as its worker is there and at it.
 
-        Dask tries for half a minute to reach a worker that is gone before it says so.
+        Dask tries for half a minute to reach a worker that is gone before it says so, and of some
+        troubles says nothing.
         """
-        until = self._until + _BEYOND
+        until, ask = self._until + _BEYOND, time.monotonic() + _SILENCE
+        report: Report
         while True:
             try:
-                report: Report = answer.result(timeout=_LOOK_EVERY)
+                report = answer.result(timeout=_LOOK_EVERY)
             except TimeoutError:
-                if hired.address not in self._present or time.monotonic() > until:
+                now = time.monotonic()
+                if hired.address not in self._present or now > until:
                     raise
+                if now > ask and not self._is_at(hired, batch):
+                    until = now  # its report may be on its way
+                ask = ask if now <= ask else now + _SILENCE
             else:
                 return report
+
+    @staticmethod
+    def _is_at(hired: _Hired, batch: int) -> bool:
+        try:
+            return bool(hired.actor.is_at(batch).result(timeout=_SILENCE))
+        except Exception:  # noqa: BLE001 - whatever it is, it tells nothing of the batch
+            return False
 
     def bar(self, epoch: int) -> None:
         """Tell all workers, and wait for none."""
@@ -179,7 +197,7 @@ class Workforce:
         for address, future in [each for each in self._asked.items() if each[1].done()]:
             del self._asked[address]
             try:
-                actor = future.result(timeout=_LOOK_EVERY)
+                actor = future.result(timeout=_SILENCE)
             except AshoreError as error:
                 raise type(error)(f"the worker {address}: {error}") from error
             except Exception:  # noqa: BLE001, S112 - it went away meanwhile

@@ -86,6 +86,18 @@ def test_a_worker_that_comes_later_works_too(
     assert is_whole(shop)
 
 
+@pytest.mark.slow
+def test_a_worker_that_falls_silent_is_waited_for_no_longer(
+    shop: Shop, api: ScriptedApi, own: DaskCluster
+) -> None:
+    at_call(api, 20, lambda: own.workers[0].send_signal(signal.SIGSTOP))
+    shop.declare(TREE)
+    began = time.monotonic()
+    assert shop.extract().status == 0
+    assert time.monotonic() - began < 45
+    assert is_whole(shop)
+
+
 def test_a_scheduler_that_goes_away_ends_the_run_and_the_next_one_resumes(
     shop: Shop, api: ScriptedApi, own: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
