@@ -105,8 +105,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller cases, one round")
     quick = parser.parse_args().quick
     rounds = 1 if quick else 3
-    light = Load("2 KiB, gzipped", 300 if quick else 3_000, 2 * 2**10)
-    heavy = Load("4 MiB, gzipped", 16 if quick else 96, 4 * 2**20)
+    light = Load("2 KiB, gzipped", 300 if quick else 1_500, 2 * 2**10)
+    heavy = Load("4 MiB, gzipped", 16 if quick else 48, 4 * 2**20)
     load = os.getloadavg()[0]
     with _scene() as scene:
         blocks = {"machine": report.machine(scene.folder, rounds, load, quick=quick)}

@@ -6,6 +6,7 @@ needs Dask, which only carries the batches.
 
 import asyncio
 import functools
+import gc
 import tempfile
 import threading
 import time
@@ -30,6 +31,8 @@ from ashore.tries import Result, Workshop
 PATIENCE = 0.25
 """Seconds after which a batch begins no further try: whoever was asked to wait is heard soon."""
 _MOST_THREADS = 256
+_YOUNG = 50_000
+"""As in the command itself (``__main__``): Python looks for garbage in large answers less often."""
 _NO_PAUSE_HERE = {Worth.AGAIN, Worth.SOURCE}
 """After these, others may have to wait: what is left of a batch asks its governor again."""
 
@@ -66,6 +69,7 @@ class Bench:
             LocationUnusable: when the location here is not the one that the run lands in.
             Misconfigured: when the source's key is not in this process's environment.
         """
+        gc.set_threshold(_YOUNG)
         secret = secret_of(order.source)
         store = open_store(order.location, _MOST_THREADS)
         if store.read(f"{order.day.run(order.run_id)}started.json") is None:
