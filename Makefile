@@ -37,7 +37,7 @@ AS = --profile '$(PROFILE)'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # asdf may install the very Python that the environment is made with
-.PHONY: help setup demo run test test-unit fuzz lint format chaos bench bench-peers lock clean
+.PHONY: help setup demo run test test-unit fuzz lint format chaos bench bench-scale bench-peers lock clean
 .PHONY: docker-build docker-run docker-push docker-clean test-image test-infra
 .PHONY: bootstrap tf-plan tf-apply tf-destroy deploy run-once logs backfill
 
@@ -76,6 +76,9 @@ chaos: .venv/.ready ## Play the fault matrix (ARGS=--quick: its short part)
 
 bench: .venv/.bench ## Measure against a bare loop; write docs/performance.md (QUICK=1, ARGS=--help)
 	@PYTHONPATH=scripts .venv/bin/python benchmarks/bench.py $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
+
+bench-scale: .venv/.bench ## Measure local Dask clusters; write docs/scale.md (QUICK=1, ARGS=--help)
+	@PYTHONPATH=scripts .venv/bin/python benchmarks/scale.py $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
 
 bench-peers: .venv/.bench ## Measure what a user would pick instead, each in an environment of its own
 	@PYTHONPATH=scripts:benchmarks .venv/bin/python benchmarks/peers/peers.py $(ARGS)

@@ -34,6 +34,7 @@ from ashore.signals import (
 )
 
 if TYPE_CHECKING:
+    from ashore.engine import Engine
     from ashore.job import Job, Outcome
     from ashore.progress import Observer
 
@@ -117,6 +118,7 @@ for _command in (cli_reading.status, cli_reading.report, cli_reading.diff, cli_r
 @options.max_requests
 @options.allow_backdate
 @options.accept
+@options.scheduler
 @options.try_only
 @options.log_level
 @options.as_json
@@ -144,10 +146,10 @@ def extract(
         if control.signal is not None:
             return explain(control.signal, _UNBEGUN, as_json=more["as_json"])
         if more["check"]:
-            with ended_by_signals():
+            with ended_by_signals(), _engine(more["scheduler"]):
                 return _tell(command.try_out(todo), as_json=more["as_json"])
-        with _observing(more["log_level"]) as observer:
-            outcomes = command.carry_out(todo, observer, control, _metrics_teller())
+        with _engine(more["scheduler"]) as engine, _observing(more["log_level"]) as observer:
+            outcomes = command.carry_out(todo, observer, control, _metrics_teller(), engine)
         status = gravest([outcome.status for outcome in outcomes])
         not_begun = len(todo) - len(outcomes)
         if control.signal is not None and not_begun:
@@ -155,6 +157,20 @@ def extract(
         # A signal that comes as late as this must not deny a manifest that stands.
         _show_outcomes(outcomes, status, not_begun, as_json=more["as_json"])
     return status
+
+
+@contextlib.contextmanager
+def _engine(scheduler: str | None) -> "Iterator[Engine]":
+    """What makes the tries: threads of this process, unless a cluster is asked for."""
+    if scheduler is None:
+        from ashore.engine import THREADS
+
+        yield THREADS
+        return
+    from ashore.cluster import reached
+
+    with reached(scheduler) as engine:
+        yield engine
 
 
 def _jobs(

@@ -14,6 +14,7 @@ from ashore.advice import what_is_safe, what_to_do
 from ashore.budget import BudgetBook
 from ashore.catalog import Catalog, Source
 from ashore.closing import head
+from ashore.engine import THREADS, Engine
 from ashore.errors import (
     AshoreError,
     ExitStatus,
@@ -24,7 +25,7 @@ from ashore.errors import (
 )
 from ashore.extract import begin, extract, new_run_id
 from ashore.fetch import check_certificates
-from ashore.governor import Host, Limit
+from ashore.governor import Host, RequestLimit
 from ashore.job import Job, Outcome
 from ashore.naming import Day
 from ashore.progress import Observer
@@ -106,7 +107,7 @@ def jobs(  # noqa: PLR0913 - each is said on the command line
     *,
     workers: int | None,
     until: float,
-    limit: Limit | None,
+    limit: RequestLimit | None,
     accepted: Collection[tuple[str, str]],
 ) -> list[Job]:
     """Return a job for each source, once all that can be wrong beforehand is known to be right.
@@ -148,6 +149,7 @@ def carry_out(
     observer: Observer,
     control: Control,
     ended: Callable[[Outcome], None] = lambda _: None,
+    engine: Engine = THREADS,
 ) -> list[Outcome]:
     """Run jobs in turn until all are done or a signal came; return how each ended.
 
@@ -159,7 +161,7 @@ def carry_out(
             break
         began = time.monotonic()
         try:
-            outcome = _in_time(job, observer, control)
+            outcome = _in_time(job, observer, control, engine)
         except AshoreError as error:
             outcome = _not_begun(job, error)
         outcomes.append(replace(outcome, seconds=time.monotonic() - began))
@@ -168,13 +170,14 @@ def carry_out(
     return outcomes
 
 
-def _in_time(job: Job, observer: Observer, control: Control) -> Outcome:
+def _in_time(job: Job, observer: Observer, control: Control, engine: Engine) -> Outcome:
     """Extract in a thread that is left behind when it does not end in time.
 
     A location may hang where no deadline reaches: in a write that S3 never answers, say.
     """
-    executor = ThreadPoolExecutor(job.workers, thread_name_prefix="worker")
-    ended = _begun(partial(extract, job, executor, observer, control))
+    threads = engine.threads(job.source, job.workers)
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="worker")
+    ended = _begun(partial(extract, job, executor, observer, control, engine))
     late = _late(job)
     try:
         while True:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ashore.budget import BudgetBook
 from ashore.closing import Closing, Sent, head
+from ashore.engine import THREADS, Engine, Errand
 from ashore.errors import AshoreError, ExitStatus, Incomplete, LocationUnusable, gravest
 from ashore.expectations import Check, Figures
 from ashore.fetch import Sender
@@ -33,7 +34,13 @@ from ashore.store import Body, Store
 from ashore.tries import Workshop
 
 
-def extract(job: Job, executor: Executor, observer: Observer, control: Control) -> Outcome:
+def extract(
+    job: Job,
+    executor: Executor,
+    observer: Observer,
+    control: Control,
+    engine: Engine = THREADS,
+) -> Outcome:
     """Extract a source's day; what goes wrong under way is told by the outcome.
 
     Raises:
@@ -47,7 +54,7 @@ def extract(job: Job, executor: Executor, observer: Observer, control: Control) 
         return _complete_already(job, manifest)
     if time.monotonic() >= job.until:
         raise Incomplete(f"{DEADLINE_PASSED} before this source was begun")
-    return _Extraction(job, observer, control).go(executor)
+    return _Extraction(job, observer, control, engine).go(executor)
 
 
 def begin(store: Store, day: Day, run_id: str, content: Mapping[str, Any]) -> None:
@@ -97,7 +104,8 @@ def _waiting_room() -> Iterator[Path]:
 class _Extraction:
     """One run of a day that is not complete."""
 
-    def __init__(self, job: Job, observer: Observer, control: Control) -> None:
+    def __init__(self, job: Job, observer: Observer, control: Control, engine: Engine) -> None:
+        self._engine = engine
         self._job, self._observer, self._control = job, observer, control
         self._store, self._day, self._source = job.store, job.day, job.source
         self._started = dt.datetime.now(dt.UTC)
@@ -168,7 +176,7 @@ class _Extraction:
         job, governor = self._job, self._governor
         redactor = Redactor(job.secret)
         sender = Sender(self._source, job.secret, governor.turn, job.until)
-        workshop = Workshop(
+        local = Workshop(
             source=self._source,
             day=self._day,
             sender=sender,
@@ -179,13 +187,16 @@ class _Extraction:
             alone=self._alone(ledger),
             pause=governor.pause,
         )
-        bounds = Bounds(executor, job.workers, job.until, self._store.folds_case, self._control)
-        run = Run(workshop, governor, ledger, self._receipts, self._observer, bounds)
+        errand = Errand(self._store.root, self._run_id, job.workers, job.until)
+        hands = self._engine.hands(local, governor, errand)
+        threads = self._engine.threads(self._source, job.workers)
+        bounds = Bounds(executor, threads, job.until, self._store.folds_case, self._control)
+        run = Run(hands, governor, ledger, self._receipts, self._observer, bounds)
         try:
             run.drive()
         finally:
             self._retried = run.retried
-            sender.close()
+            hands.close()
 
     def _alone(self, ledger: Ledger) -> dict[str, Callable[[Figures], list[Check]]]:
         """The checks that an endpoint's single set has to pass before it lands."""

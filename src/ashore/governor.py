@@ -42,27 +42,48 @@ class Clock:
 
     def wait(self, changed: threading.Condition, seconds: float) -> None:
         """Return when the time is up, or something changed."""
-        changed.wait(seconds)
+        changed.wait(min(seconds, threading.TIMEOUT_MAX))
 
 
 class _Window:
     """One declared rate: what was sent lately, and when the next request may follow."""
 
     def __init__(self, rate: Rate) -> None:
+        self._most = rate.requests
         self._length = rate.seconds + max(rate.seconds, 1.0) * _SLACK
         # Half of the even spacing: a run starts swiftly, and yet never in one burst.
         self._spacing = rate.seconds / rate.requests / 2
         self._sent: deque[float] = deque(maxlen=rate.requests)
+        self._granted = float("-inf")
+        self._elsewhere = 0
 
     def earliest(self) -> float:
-        if not self._sent:
-            return float("-inf")
-        spaced = self._sent[-1] + self._spacing
-        full = len(self._sent) == self._sent.maxlen
-        return max(spaced, self._sent[0] + self._length) if full else spaced
+        spaced = self._granted + self._spacing
+        room = self._most - self._elsewhere
+        if room <= 0:
+            return float("inf")
+        full = len(self._sent) >= room
+        return max(spaced, self._sent[-room] + self._length) if full else spaced
 
     def record(self, now: float) -> None:
-        self._sent.append(now)
+        self._granted = now
+        self._insert(now)
+
+    def hand_over(self, now: float) -> None:
+        self._granted = now
+        self._elsewhere += 1
+
+    def take_back(self, sent: float | None) -> None:
+        self._elsewhere -= 1
+        if sent is not None:
+            self._insert(sent)
+
+    def _insert(self, sent: float) -> None:
+        """Keep the latest ones, in order: what was sent elsewhere becomes known in any order."""
+        later = deque[float]()
+        while self._sent and self._sent[-1] > sent:
+            later.appendleft(self._sent.pop())
+        self._sent.extend((sent, *later))
 
 
 class Schedule:
@@ -81,6 +102,16 @@ class Schedule:
         """Take note that a request is sent."""
         for window in self._windows:
             window.record(now)
+
+    def hand_over(self, now: float) -> None:
+        """Take note that somebody else may send a request at any time from now on."""
+        for window in self._windows:
+            window.hand_over(now)
+
+    def take_back(self, sent: float | None) -> None:
+        """Take note that it was sent at that time at the latest, or not at all."""
+        for window in self._windows:
+            window.take_back(sent)
 
     def pause(self, until: float) -> None:
         """Let nothing be sent before a time; a pause is never shortened."""
@@ -107,7 +138,7 @@ class Governor:
         until: float = float("inf"),
         max_pause: float = float("inf"),
         budget: Limit | None = None,
-        limit: Limit | None = None,
+        limit: "RequestLimit | None" = None,
     ) -> None:
         """Govern a source's requests.
 
@@ -125,8 +156,10 @@ class Governor:
         self._stopped = False
         self.sent = 0
 
-    def turn(self) -> bool:
+    def turn(self, *, elsewhere: bool = False) -> bool:
         """Wait until one request may be sent, and count it; return False when none may any more.
+
+        What is sent ``elsewhere`` may be sent at any time until it ``came_back``.
 
         Raises:
             Incomplete: when the deadline has passed, the budget or the limit is used up, or the
@@ -138,9 +171,20 @@ class Governor:
                 # after a pause that came meanwhile: what is counted early is free too early.
                 if self._budget is not None:
                     self._budget.take()
-                if self._send():
+                if self._send(elsewhere=elsewhere):
                     return True
         return False
+
+    def came_back(self, ago: float | None) -> None:
+        """Take note of when a request was sent elsewhere: at most so many seconds ago, or never."""
+        with self._host.changed:
+            sent = None if ago is None else self._clock.now() - ago
+            self._host.schedule.take_back(sent)
+            if sent is None:
+                self.sent -= 1
+                if self._limit is not None:
+                    self._limit.give_back()
+            self._host.changed.notify_all()
 
     def pause(self, seconds: float) -> None:
         """Let nobody send to the host for that long: it asked for it."""
@@ -166,7 +210,7 @@ class Governor:
                 self._clock.wait(self._host.changed, seconds)
         return False
 
-    def _send(self) -> bool:
+    def _send(self, *, elsewhere: bool) -> bool:
         """Count a request that is sent now, if it still may be."""
         with self._host.changed:
             now = self._clock.now()
@@ -175,7 +219,8 @@ class Governor:
                 return False
             if self._limit is not None:
                 self._limit.take()
-            self._host.schedule.record(now)
+            schedule = self._host.schedule
+            (schedule.hand_over if elsewhere else schedule.record)(now)
             self.sent += 1
             return True
 
@@ -213,6 +258,11 @@ class RequestLimit:
             if self._left <= 0:
                 raise Incomplete("--max-requests is used up")
             self._left -= 1
+
+    def give_back(self) -> None:
+        """Count one request less: it was not sent."""
+        with self._lock:
+            self._left += 1
 
 
 class Breaker:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ashore.catalog import Source
 from ashore.errors import ExitStatus
-from ashore.governor import Host, Limit
+from ashore.governor import Host, RequestLimit
 from ashore.naming import Day
 from ashore.store import Store
 
@@ -25,7 +25,7 @@ class Job:
     """The deadline on the monotonic clock."""
     host: Host = field(default_factory=Host)
     """Shared with all other jobs that ask the same host."""
-    limit: Limit | None = None
+    limit: RequestLimit | None = None
     accepted: Collection[tuple[str, str]] = ()
     """Pairs of endpoint and check that need not hold."""
     scheduled_at: dt.datetime | None = None

@@ -89,6 +89,11 @@ accept = option(
     metavar="ENDPOINT.CHECK",
     help="Complete the day although this one expectation is not met; the manifest records it.",
 )
+scheduler = option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Extract on a Dask cluster: tcp://host:8786, or local for processes on this machine.",
+)
 try_only = option(
     "--check", is_flag=True, help="Try the location and the keys, send no request, and end."
 )

@@ -9,6 +9,7 @@ from functools import partial
 from ashore.agenda import Agenda, Task
 from ashore.answers import Page, Worth
 from ashore.catalog import Endpoint, PageNumbers
+from ashore.engine import Hands
 from ashore.errors import LocationUnusable, Violated
 from ashore.governor import DEADLINE_PASSED, Breaker, Governor
 from ashore.ledger import Failure, Ledger
@@ -27,7 +28,6 @@ from ashore.tries import (
     Refuted,
     Result,
     Unsent,
-    Workshop,
 )
 
 GRACE = 10.0
@@ -74,7 +74,7 @@ class Run:
 
     def __init__(  # noqa: PLR0913 - each part has its own reason to change
         self,
-        workshop: Workshop,
+        workshop: Hands,
         governor: Governor,
         ledger: Ledger,
         receipts: ReceiptBook,
@@ -360,7 +360,7 @@ class Run:
                 if future is None:
                     break
                 self._straggler(future)
-            self._workshop.sender.cut()
+            self._workshop.cut()
         if self._agenda.running and self._ledger.ended:
             # Whoever waits for the source has been cut off: mostly it is the location that hangs.
             self._ledger.ended += (

@@ -171,6 +171,14 @@ class Workshop:
             return Refuted(first.key, str(violated))
         return NotWhole(first)
 
+    def cut(self) -> None:
+        """Cut what is under way: its answers are not waited for any longer."""
+        self.sender.cut()
+
+    def close(self) -> None:
+        """Let go of what watches over the requests; nothing may be sent afterwards."""
+        self.sender.close()
+
     def _judge(self, endpoint: Endpoint, answer: Answer) -> Page | Refused:
         with one_at_a_time(answer.body):
             verdict = judge(self.source, endpoint, answer)

@@ -300,7 +300,7 @@ def test_a_run_that_may_ask_nothing_counts_what_lies_there(shop: Shop, api: Scri
 
 
 def test_what_is_missing_is_asked_before_what_lies_there_is_looked_at(
-    shop: Shop, api: ScriptedApi
+    shop: Shop, api: ScriptedApi, on_threads: None
 ) -> None:
     tree(api, ["a", "b", "c"])
     shop.declare(TREE, source="workers = 1")
@@ -315,7 +315,9 @@ def test_what_is_missing_is_asked_before_what_lies_there_is_looked_at(
     assert shop.extract().status == 4, "what lies there was looked at before anything was asked"
 
 
-def test_a_killed_run_is_resumed_by_a_new_process(shop: Shop, api: ScriptedApi) -> None:
+def test_a_killed_run_is_resumed_by_a_new_process(
+    shop: Shop, api: ScriptedApi, on_threads: None
+) -> None:
     values = [f"v{number:02}" for number in range(12)]
     tree(api, values)
     api.on("/item/v05", Reply(delay=60))

@@ -87,7 +87,7 @@ def test_an_error_that_holds_the_key_tells_it_to_nobody(
 
 
 def test_a_key_that_is_cut_in_a_reason_or_an_excerpt_is_told_to_nobody(
-    shop: Shop, api: ScriptedApi
+    shop: Shop, api: ScriptedApi, on_threads: None
 ) -> None:
     long = "k" * 30 + "0123456789" * 9
     shop_key = pytest.MonkeyPatch()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pytest
 
 NAME = "shop"
+SECRET = "s3cr/et+K=y with&42%"
+"""What tests of secrets set SHOP_KEY to; the workers of a cluster have to be told beforehand."""
 SWIFT = 'retry = { attempts = 3, max_wait = "10ms", max_pause = "5s" }'
 ITEMS = '[[source.shop.endpoint]]\nname = "items"\npath = "items"\n'
 TREE = """

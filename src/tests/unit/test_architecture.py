@@ -69,6 +69,16 @@ def test_boto3_is_not_imported_where_there_is_no_s3(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_only_one_module_loads_dask() -> None:
+    texts = {module: (PACKAGE / f"{module}.py").read_text("utf-8") for module in MODULES}
+    assert [m for m, text in texts.items() if '"distributed"' in text] == ["cluster"]
+    assert [m for m in MODULES if imported(m) & {"dask", "distributed"}] == []
+
+
+def test_what_a_worker_runs_needs_no_dask() -> None:
+    assert not reached("crew") & {"cluster", "workforce"}
+
+
 def test_the_plan_of_the_house_names_every_module() -> None:
     plan = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     unnamed = [m for m in MODULES if f"`{m}`" not in plan and not m.startswith("standin_")]

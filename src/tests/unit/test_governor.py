@@ -1,3 +1,4 @@
+import heapq
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,44 @@ def test_no_window_ever_holds_more_than_the_rate(rate: Rate, gaps: list[float]) 
     times = sent_at(Schedule([rate]), gaps)
     for first, beyond in zip(times, times[rate.requests :], strict=False):
         assert beyond - first > rate.seconds
+
+
+TRIPS = st.lists(
+    st.tuples(st.floats(0, 5), st.floats(0, 10), st.floats(0, 10), st.booleans()), max_size=60
+)
+
+
+@given(RATES, TRIPS)
+def test_no_window_holds_more_than_the_rate_when_others_send(
+    rate: Rate, trips: list[tuple[float, float, float, bool]]
+) -> None:
+    """Somebody sends any time after the turn, or not at all, and tells of it any time later."""
+    schedule, now, times = Schedule([rate]), 0.0, []
+    away: list[tuple[float, float | None]] = []
+    for gap, outward, back, sends in trips:
+        now += gap
+        while away and away[0][0] <= schedule.earliest(now):
+            returned, sent = heapq.heappop(away)
+            now = max(now, returned)
+            schedule.take_back(sent)
+        now = schedule.earliest(now)
+        schedule.hand_over(now)
+        times += [now + outward] if sends else []
+        heapq.heappush(away, (now + outward + back, now + outward if sends else None))
+    times.sort()
+    for first, beyond in zip(times, times[rate.requests :], strict=False):
+        assert beyond - first > rate.seconds
+
+
+def test_a_request_that_was_not_sent_elsewhere_is_free_again() -> None:
+    limit = RequestLimit(1)
+    governor = Governor(Host([Rate(1, 100)], MadeUpTime()), limit=limit)
+    assert governor.turn(elsewhere=True)
+    governor.came_back(None)
+    assert governor.sent == 0
+    assert governor.turn()
+    with pytest.raises(Incomplete):
+        limit.take()
 
 
 @given(RATES, GAPS)
@@ -92,8 +131,11 @@ def test_a_governor_that_is_stopped_gives_no_turn_to_those_who_wait() -> None:
     assert (governor.turn(), governor.sent) == (False, 1)
 
 
-class Refusing:
+class Refusing(RequestLimit):
     """A limit that is used up."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
 
     def take(self) -> None:
         raise Incomplete("used up")
