@@ -57,8 +57,8 @@ test: .venv/.ready ## Run all tests but test-infra and test-image (ARGS="-k land
 	@echo 'Left out: tests of what acts in AWS (make test-infra) and of the image (make test-image).'
 	@.venv/bin/pytest -n auto --dist loadfile -m 'not infra and not image' $(ARGS)
 
-test-unit: .venv/.ready ## Run the tests that need no server and take no time
-	@.venv/bin/pytest --hypothesis-profile=swift -m 'not slow and not s3' src/tests/unit $(ARGS)
+test-unit: .venv/.ready ## Run the tests that need no server, search for no counterexample, take no time
+	@.venv/bin/pytest -m 'not slow and not s3 and not hypothesis' src/tests/unit $(ARGS)
 
 fuzz: .venv/.ready ## Search longer, at random, for what breaks a rule (EXAMPLES=2000, ARGS="-k naming")
 	@ASHORE_TEST_EXAMPLES='$(EXAMPLES)' .venv/bin/pytest --hypothesis-profile=fuzz --timeout=7200 \

@@ -35,9 +35,8 @@ FOREIGN_NAMES = frozenset(
 )
 NOWHERE = "http://127.0.0.1:9"
 
-# `make test` and `make test-unit` search the same examples every time, so that no change fails by
+# `make test` searches the same examples every time, so that no change fails by
 # chance over what it did not touch; `make fuzz` searches new ones, for longer.
-settings.register_profile("swift", max_examples=4, deadline=None, derandomize=True)
 settings.register_profile("usual", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile(
     "fuzz",
