@@ -162,7 +162,7 @@ class _Extraction:
             return
         last = latest_complete(self._store, self._source.name, self._day.date)
         roots = sum(endpoint.for_each is None for endpoint in self._source.endpoints)
-        needed = (last.objects if last else roots) - len(self._there)
+        needed = (last.objects if last else roots) - self._there.count()
         self._budget.refuse_beyond(max(needed, 0))
 
     def _before(self) -> dict[str, int]:
@@ -183,7 +183,7 @@ class _Extraction:
             lander=Lander(self._store, self._source, self._run_id, redactor),
             redactor=redactor,
             aside=aside,
-            there=self._there if len(self._there) else None,
+            there=self._there if self._there.count() else None,
             alone=self._alone(ledger),
             pause=governor.pause,
         )

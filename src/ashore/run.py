@@ -156,9 +156,10 @@ class Run:
         self._ledger.accounts[sets.endpoint].expected += len(sets)
         self._observer.expected(len(sets))
         # What did not land yet comes first: the source, not the location, is what takes its time.
-        if self._workshop.there is not None:
-            self._agenda.first(self._adoptions(sets, self._workshop.there))
-        self._agenda.first(self._beginnings(sets, self._workshop.there or ()))
+        there = self._workshop.there
+        if there is not None:
+            self._agenda.first(self._adoptions(sets, there))
+        self._agenda.first(self._beginnings(sets, () if there is None else there))
 
     def _adoptions(self, sets: Sets, there: Container[str]) -> Iterator[Task[Result]]:
         for request in self._first_requests(sets):

@@ -45,8 +45,8 @@ class Spool:
             self._do("SELECT 1 FROM spool WHERE path = ?", _key(path))
         )
 
-    def __len__(self) -> int:
-        """Return how many texts there are."""
+    def count(self) -> int:
+        """Return how many texts there are: all are looked at, so this is no ``len``."""
         return int(self._do("SELECT count(*) FROM spool")[0][0])
 
     def items(self) -> Iterator[tuple[str, str]]:

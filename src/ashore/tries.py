@@ -157,7 +157,7 @@ class Workshop:
         receipts: list[Receipt] = []
         pages: list[Page] = []
         try:
-            while request.path in (self.there or ()):
+            while self.there is not None and request.path in self.there:
                 receipts.append(self.lander.adopt(request, any_url=request.page > 1))
                 if receipts[-1].origin.link_untold:
                     break
