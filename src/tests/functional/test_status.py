@@ -137,9 +137,10 @@ def test_of_a_complete_day_only_the_manifest_is_read(tmp_path: Path, kind: type[
 def test_all_sources_are_found_and_nothing_under_raw_is_looked_at(
     tmp_path: Path, kind: type[Counted]
 ) -> None:
+    today = dt.datetime.now(dt.UTC).date()
     for source in ("shop", "depot"):
         for back in range(5):
-            complete(tmp_path, back, source)
+            write_day(tmp_path, [], str(today - back * DAY), source)
     (tmp_path / "raw").mkdir()
     store = kind(tmp_path)
     shown = status.look(store, ["shop"], [], 5)
