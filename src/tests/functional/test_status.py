@@ -45,8 +45,8 @@ def ago(days: int) -> dt.date:
     return TODAY - dt.timedelta(days=days)
 
 
-def complete(root: Path, back: int, source: str = "shop", size: int = 2) -> None:
-    write_day(root, [("endpoint=items/all.json", size, SHA256)], str(ago(back)), source)
+def complete(root: Path, back: int, size: int = 2) -> None:
+    write_day(root, [("endpoint=items/all.json", size, SHA256)], str(ago(back)))
 
 
 def calendar(store: Folder, days: int = 30, source: str = "shop") -> list[DayStatus]:
