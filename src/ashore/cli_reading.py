@@ -3,13 +3,16 @@
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ashore import options
 from ashore.errors import ExitStatus, Misconfigured
 from ashore.printing import print_json, print_lines, say, show, write
+
+if TYPE_CHECKING:
+    from ashore.query import Answer
 
 
 @click.command()
@@ -134,8 +137,9 @@ def diff(
     from ashore.catalog_file import read_catalog
     from ashore.command import chosen
     from ashore.dates import parse_date
-    from ashore.diff import READERS, compare
+    from ashore.diff import compare
     from ashore.location import open_store
+    from ashore.read_ahead import READERS
 
     days = parse_date(earlier, "D1"), parse_date(later, "D2")
     selected = chosen(read_catalog(catalog_file), [source] if source else [])
@@ -186,11 +190,12 @@ def query(
       ashore query "describe world_bank.countries" --latest
       ashore query - --csv < question.sql
     """
-    from ashore import display, results
+    from ashore import display
     from ashore.catalog_file import read_catalog
     from ashore.dates import parse_date
     from ashore.location import open_store
-    from ashore.query import READERS, Question, ask
+    from ashore.query import Question, ask
+    from ashore.read_ahead import READERS
 
     if in_csv and as_json:
         raise Misconfigured("--csv and --json exclude each other; give one of them")
@@ -204,14 +209,21 @@ def query(
             answer = stack.enter_context(ask(store, declared, question, tell))
         if answer.reading.otherwise:
             say(answer.reading.said)
-        if as_json:
-            head = {"format": 1, "exit_status": 0, "error": None, "read": answer.reading.told}
-            print_lines(*results.json_lines(answer.result, head))
-        elif in_csv:
-            for lines in results.csv_lines(answer.result, on_terminal=sys.stdout.isatty()):
-                write(lines)
-        else:
-            drawn, said = results.table(answer.result, display.console(stderr=False).width)
-            show(drawn)
-            print_lines(said)
+        _show_answer(answer, in_csv=in_csv, as_json=as_json)
     return ExitStatus.COMPLETE
+
+
+def _show_answer(answer: "Answer", *, in_csv: bool, as_json: bool) -> None:
+    """Show what a query found: as a table, unless asked for otherwise."""
+    from ashore import display, results
+
+    if as_json:
+        head = {"format": 1, "exit_status": 0, "error": None, "read": answer.reading.told}
+        print_lines(*results.json_lines(answer.result, head))
+    elif in_csv:
+        for lines in results.csv_lines(answer.result, on_terminal=sys.stdout.isatty()):
+            write(lines)
+    else:
+        drawn, said = results.table(answer.result, display.console(stderr=False).width)
+        show(drawn)
+        print_lines(said)

@@ -11,12 +11,11 @@ from ashore.drift import MOST_FIELDS, drift
 from ashore.errors import Misconfigured, Violated, nearest
 from ashore.findings import Findings
 from ashore.intake import Intake
-from ashore.landed import READERS, LandedDay, read_day
+from ashore.landed import LandedDay, read_day
 from ashore.naming import Day
 from ashore.pairing import EARLIER, LATER, Pile
 from ashore.store import Store
 
-__all__ = ["READERS", "compare"]
 Tell = Callable[[int, int], None]
 
 

@@ -48,10 +48,6 @@ class Findings:
         for _ in range(min(many, self._left(kept, many))):
             kept.append(_alone(unequal))
 
-    def has_room(self, kept: Sequence[object]) -> bool:
-        """Tell whether one more example is wanted."""
-        return self._left(kept, 1) > 0
-
     def most_frequent(self) -> dict[str, int]:
         """Return in how many records each field differs, the most frequent first."""
         ordered = sorted(self.fields.items(), key=lambda item: (-item[1], item[0]))
@@ -63,7 +59,7 @@ class Findings:
     def _take_changed(self, unequal: Unequal) -> None:
         self.changed += 1
         earlier, later = map(_value, unequal.texts())
-        keep = self.has_room(self.changed_examples)
+        keep = self._left(self.changed_examples, 1) > 0
         told, names = list[FieldChange](), set[str]()
         for path, before, after in differing(earlier, later):
             names.add(path_text(_anywhere(path)))

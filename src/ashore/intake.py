@@ -13,8 +13,9 @@ from ashore.bodies import finder, records_in, written_in
 from ashore.catalog import Endpoint
 from ashore.drift import Shape
 from ashore.exact import text_of
-from ashore.landed import LandedDay, LandedObject, read_bodies
+from ashore.landed import LandedDay, LandedObject
 from ashore.pairing import EARLIER, LATER, Row
+from ashore.read_ahead import read_ahead
 from ashore.store import Store
 
 _DIGEST_BYTES = 16
@@ -80,7 +81,7 @@ class Intake:
         roles = deque[_Role]()
         waiting: tuple[LandedObject, bytes] | None = None
         before = _Content()
-        for landed, body in read_bodies(store, self._to_read(roles)):
+        for landed, body in read_ahead(store, self._to_read(roles)):
             role = roles.popleft()
             self._done(2 if role is _Role.SAME else 1)
             if role is _Role.SAME:

@@ -8,18 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ashore.bodies import Where, records_in
+from ashore.bodies import Where
 from ashore.catalog import Expression
 from ashore.errors import Violated
 from ashore.manifest import Manifest, read_manifest
 from ashore.naming import Day, is_within
-from ashore.read_ahead import READERS, read_ahead
 from ashore.spool import open_temporary, room
 from ashore.store import Store
 from ashore.units import whole_number
 from ashore.verify import lines
 
-__all__ = ["READERS", "LandedDay", "LandedObject", "read_bodies", "read_day", "records"]
 _PAGE = re.compile(r"page=(\d+)(?=\.json$|/)")
 _COLUMNS = "path, size, sha256, records, url, status, fetched_at, duration_ms, attempts, adopted"
 
@@ -114,31 +112,6 @@ def read_day(store: Store, day: Day) -> LandedDay:
         found = table.execute("SELECT DISTINCT endpoint FROM objects").fetchall()
     endpoints = sorted({*manifest.ledger, *(name for (name,) in found)})
     return LandedDay(day, manifest, tuple(endpoints), table)
-
-
-def records(
-    store: Store, receipts: Iterable[LandedObject], expression: Expression | None
-) -> Iterator[Any]:
-    """Yield the records of landed objects, numbers exact, with one large object at a time.
-
-    Where they are is the catalog's ``records``; without it, a list's elements, or else the whole.
-
-    Raises:
-        Violated: when an object is not as it landed, or the expression finds no list in it.
-    """
-    for landed, body in read_bodies(store, receipts):
-        yield from records_in(body, landed.where(expression))
-
-
-def read_bodies(
-    store: Store, receipts: Iterable[LandedObject]
-) -> Iterator[tuple[LandedObject, bytes]]:
-    """Yield objects with their bytes, in order; small ones are read ahead, side by side.
-
-    Raises:
-        Violated: when an object is missing, or its bytes are not those that landed.
-    """
-    return read_ahead(store, receipts)
 
 
 def _fill(table: sqlite3.Connection, receipts: Iterable[LandedObject]) -> None:

@@ -12,10 +12,11 @@ from ashore.catalog import Catalog, Source
 from ashore.columns import KEPT
 from ashore.complete import CompleteDays
 from ashore.database import Database, Result, open_database
-from ashore.landed import LandedObject, read_bodies, read_day
+from ashore.landed import LandedObject, read_day
 from ashore.loading import Place
 from ashore.manifest import Manifest
 from ashore.naming import Day
+from ashore.read_ahead import read_ahead
 from ashore.store import Store
 from ashore.touched import (
     DATE,
@@ -29,7 +30,6 @@ from ashore.touched import (
     refuse_unknown,
 )
 
-READERS = 8
 _TOGETHER = 1_000
 
 
@@ -238,7 +238,7 @@ class _Asked:
     ) -> Iterator[tuple[Place, object]]:
         """Each record with the place of its object."""
         found, names = source.endpoint(view[1]).records, self.places[view]
-        for landed, body in read_bodies(self._store, objects):
+        for landed, body in read_ahead(self._store, objects):
             self.reading.objects += 1
             self._tell(self.reading.objects, self.reading.of)
             place = _place(landed, _date(landed), names)
