@@ -164,12 +164,16 @@ class Intake:
                 roles.append(_Role.SAME)
                 yield later
                 continue
-            paired = earlier is not None and later is not None
             small = all(each.bytes <= _SMALL for each in (earlier, later) if each)
-            for side, landed in (("EARLIER", earlier), ("LATER", later)):
+            if not (earlier and later):
+                own = _Role.EARLIER_ALONE, _Role.LATER_ALONE
+            elif small:
+                own = _Role.EARLIER_OF_SMALL, _Role.LATER_OF_SMALL
+            else:
+                own = _Role.EARLIER_OF_LARGE, _Role.LATER_OF_LARGE
+            for role, landed in zip(own, (earlier, later), strict=True):
                 if landed:
-                    alone = "_OF_SMALL" if small else "_OF_LARGE"
-                    roles.append(_Role[side + (alone if paired else "_ALONE")])
+                    roles.append(role)
                     yield landed
 
     def _judge_object(
