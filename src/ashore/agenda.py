@@ -4,7 +4,7 @@ import heapq
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ class Agenda(Generic[Result]):
         self._ready: list[Iterator[Task[Result]]] = []
         self._later: list[tuple[float, int, Task[Result]]] = []
         self._order = 0
-        self._done: SimpleQueue[Future[Result]] = SimpleQueue()
+        self._done: Queue[Future[Result]] = Queue()
         self.running = 0
 
     def first(self, tasks: Iterator[Task[Result]]) -> None:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Container
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Protocol
 
 from ashore.answers import Refused, Worth
@@ -78,7 +78,9 @@ class Spread:
         self._local, self._governor, self._crew = local, governor, crew
         self._workers, self._most, self._size = workers, most, 1
         self._slots = threading.Semaphore(workers)
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        # No SimpleQueue: where another takes what it woke up for, its time-out may turn negative, and
+        # then it waits for ever (CPython 3.11).
+        self._queue: Queue[_Waiting | None] = Queue()
         self._epoch = 1
         self._lock = threading.Lock()
         self._away: set[Future[Result]] = set()
