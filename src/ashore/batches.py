@@ -78,8 +78,8 @@ class Spread:
         self._local, self._governor, self._crew = local, governor, crew
         self._workers, self._most, self._size = workers, most, 1
         self._slots = threading.Semaphore(workers)
-        # No SimpleQueue: where another takes what it woke up for, its time-out may turn negative, and
-        # then it waits for ever (CPython 3.11).
+        # No SimpleQueue: where another takes what it woke up for, its time-out may turn
+        # negative, and then it waits for ever (CPython 3.11).
         self._queue: Queue[_Waiting | None] = Queue()
         self._epoch = 1
         self._lock = threading.Lock()
